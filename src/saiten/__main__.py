@@ -1,0 +1,7 @@
+"""`python -m saiten`."""
+
+import sys
+
+from saiten.cli import main
+
+sys.exit(main())

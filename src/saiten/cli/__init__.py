@@ -1,0 +1,79 @@
+"""The command line. Parse, call, print: what a library user would miss does not live here.
+
+Each command is a module of this package with `configure(parser)` and `main(args) -> int`, imported when it is called,
+so that `saiten --help` loads nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from saiten import __version__
+from saiten.errors import Exit, SaitenError, UsageError, suggestion
+
+COMMANDS = {
+    "run": "evaluate a model on benchmarks; the same command again goes on where it was",
+    "score": "score a finished or unfinished run again, without a server",
+    "tasks": "list, show and check benchmarks",
+    "data": "fetch, lock and verify datasets",
+    "demo": "evaluate a small real model on this machine, from nothing",
+    "endpoint": "the old command line: endpoint litellm MODEL_ARGS TASKS",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises one clear error instead of printing its usage."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn: raising is that
+        """Raise a UsageError that names the command to ask for help."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def overview() -> str:
+    """Return the help text of the program."""
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: saiten COMMAND [OPTIONS]",
+            "",
+            "Evaluate post-trained language models, truthfully.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "saiten COMMAND --help tells a command's options; saiten --version the version.",
+        ]
+    )
+
+
+def dispatch(argv: list[str]) -> int:
+    """Run the command that `argv` names and return its exit status."""
+    if not argv or argv[0] in {"-h", "--help", "help"}:
+        print(overview())
+        return Exit.COMPLETE if argv else Exit.USAGE
+    if argv[0] in {"-V", "--version"}:
+        print(f"saiten {__version__}")
+        return Exit.COMPLETE
+    name, *rest = argv
+    if name not in COMMANDS:
+        raise UsageError(f"no command {name!r}{suggestion(name, COMMANDS)} (see saiten --help)")
+    module = import_module(f"saiten.cli.{name}")
+    parser = Parser(prog=f"saiten {name}", description=COMMANDS[name], allow_abbrev=False)
+    module.configure(parser)
+    return int(module.main(parser.parse_args(rest)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of the `saiten` command."""
+    try:
+        return dispatch(sys.argv[1:] if argv is None else argv)
+    except SaitenError as error:
+        print(f"saiten: {error}", file=sys.stderr)
+        return error.exit
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return Exit.COMPLETE

@@ -1,0 +1,381 @@
+"""The nouns of saiten. Everything that passes between rooms is one of these; this module imports nothing of ours.
+
+A *benchmark* has *documents*. Asking a document once gives a *choice*: one generated answer, durable as a
+*generation* that ends in a typed *outcome*. A *scorer* gives each choice named values, a *metric* turns the values of
+all documents into one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+Language = Literal["ja", "en"]
+Row = Mapping[str, Any]
+"""One raw record of a dataset, columns as the dataset names them."""
+
+
+class Outcome(StrEnum):
+    """How a choice ended. Only REQUEST_FAILED is not the model's doing: such a choice is owed again."""
+
+    OK = "ok"
+    TRUNCATED = "truncated"
+    REPETITION = "repetition"
+    UNCLOSED_REASONING = "unclosed_reasoning"
+    EMPTY = "empty"
+    CONTENT_FILTER = "content_filter"
+    REQUEST_FAILED = "request_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Generation settings. None means: not specified here, and not sent if nobody specifies it."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
+    reasoning_effort: str | None = None
+    chat_template_kwargs: Mapping[str, Any] | None = None
+    extra_body: Mapping[str, Any] | None = None
+    """Anything else, sent as it is at the top level of the request body."""
+
+    def over(self, lower: Sampling) -> Sampling:
+        """Return these settings, with `lower`'s where this one says nothing."""
+        values = {
+            name: mine if (mine := getattr(self, name)) is not None else getattr(lower, name) for name in self.__slots__
+        }
+        return Sampling(**values)
+
+
+# ---------------------------------------------------------------------------------------------- what is measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Where a benchmark's rows are: a hub repository, or a file that the package or the user has.
+
+    `path` is a hub repository id (`nlp-waseda/JMMLU`) or, with `local=True`, a file or folder.
+    Each subset of the benchmark is read from `configs[subset]` (a hub config name); one unnamed subset otherwise.
+    """
+
+    path: str
+    split: str
+    configs: Mapping[str, str] = field(default_factory=lambda: {"": "default"})
+    """Subset name -> config name of the repository. The empty subset name is a benchmark without subsets."""
+    revision: str | None = None
+    """Commit of the hub repository; None: resolved at first use and recorded."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Subset -> path pattern inside the repository, where the repository's layout does not tell it."""
+    columns: tuple[str, ...] = ()
+    """Columns that the document function reads; a row that lacks one is a clear error."""
+    headerless: tuple[str, ...] = ()
+    """Column names of CSV files that have no header line."""
+    local: bool = False
+    gated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One item of a benchmark, ready to be asked.
+
+    `turns` are the user messages, in order: one for most benchmarks, two for MT-Bench. A later turn is sent after the
+    answers to the earlier ones.
+    """
+
+    id: str
+    """Unique within the benchmark and subset, stable between runs."""
+    turns: tuple[str, ...]
+    target: str = ""
+    """The gold answer as the scorer wants it."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What else the scorer or verifier needs (tests, entry point, category …)."""
+    sampling: Sampling | None = None
+    """Overrides the benchmark's sampling for this document (MT-Bench: temperature by category)."""
+
+
+# ---------------------------------------------------------------------------------------------- what came back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of an endpoint: one conversation, n answers."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    n: int = 1
+    expected_tokens: float | None = None
+    """A guess of the answer's length; only a hint for the client, never sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts as the server reported them. None is unknown, never 0."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """A tail that repeats: `count` times the last `period` characters, from character `start` on."""
+
+    period: int
+    count: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What one choice came to."""
+
+    outcome: Outcome
+    text: str | None = None
+    """The answer without its reasoning. None: the server sent no content at all; "" is an empty answer."""
+    reasoning: str | None = None
+    reasoning_closed: bool | None = None
+    """None: no reasoning seen. False: it began and never ended."""
+    finish_reason: str | None = None
+    """As the server said it, verbatim."""
+    repetition: Repetition | None = None
+    usage: Usage = field(default_factory=Usage)
+    started: float = 0.0
+    """Unix time of the first byte sent, seconds."""
+    seconds: float = 0.0
+    """From sending the last attempt to its last byte."""
+    first_token_seconds: float | None = None
+    attempts: int = 1
+    """HTTP requests spent on this choice, the successful one included."""
+    model: str | None = None
+    """The model name in the server's reply."""
+    error: str | None = None
+    """For REQUEST_FAILED: what happened, in one line without secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What execution or a judge said of one choice. Journaled, so that nothing is run or paid twice."""
+
+    kind: Literal["execution", "judgement"]
+    status: str
+    """execution: passed, failed, timeout, error, no_code; judgement: rated, judge_failed, judge_unparsable."""
+    value: float | None = None
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One repetition of a document: its generation for each turn, and what a verifier said of each."""
+
+    repetition: int
+    turns: tuple[Generation, ...]
+    verdicts: tuple[Verdict | None, ...] = ()
+    copied: bool = False
+    """True: greedy decoding, so this is repetition 0 again and was not generated a second time."""
+
+
+# ---------------------------------------------------------------------------------------------- how it is measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceScore:
+    """What a scorer found in one choice."""
+
+    values: Mapping[str, float]
+    """Named values, e.g. {"extractive_match": 1.0, "accuracy": 1.0}."""
+    extracted: str | None = None
+    """The answer that was read out of the text; None: none found."""
+    note: str = ""
+
+
+Scorable = tuple[Document, tuple[Choice, ...]]
+"""A document with those of its choices that were answered, in order of repetition."""
+
+
+class Scorer(Protocol):
+    """Turns documents and their choices into values. Pure: same input, same output; no HTTP, no files."""
+
+    @property
+    def name(self) -> str:
+        """Stable name, recorded with the scores."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised whenever a value can move."""
+        ...
+
+    def score(self, items: Iterable[Scorable]) -> Iterator[tuple[ChoiceScore, ...]]:
+        """Yield, for each item in the order given, one score per choice. Reads `items` lazily."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A generated program and how to test it. `tests` never enters the process that runs `source`."""
+
+    source: str
+    entry_point: str
+    tests: str
+    language_prompt: str = ""
+    """Trusted starter code whose helper functions the tests may use."""
+    cpu_seconds: float = 6.0
+
+
+class ExecutionVerifier(Protocol):
+    """Names the program that decides about a choice; the engine runs it in the sandbox."""
+
+    def program(self, document: Document, generation: Generation) -> Program | None:
+        """Return the program, or None where the answer holds no code."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its doubt: standard error and 95 % interval. None where it cannot be known."""
+
+    value: float | None
+    stderr: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Documents it was computed from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number over a benchmark (or one of its subsets).
+
+    `reduce` makes a document's value out of its choices' values, `corpus` an estimate out of all documents' values.
+    Both are monotone, so that bounds for missing choices follow from filling in `worst` and `best`.
+    """
+
+    name: str
+    """As the results name it, e.g. `extractive_match`, `humaneval_pass@1:10`."""
+    value: str
+    """Which of the scorer's values it reads."""
+    reduce: Callable[[Sequence[float]], float]
+    corpus: Callable[[Sequence[Sequence[float]]], Estimate]
+    """From the documents' values, one sequence for each subset (stratum), to the estimate over all of them."""
+    worst: float = 0.0
+    best: float = 1.0
+    compatible: bool = True
+    """True: measured exactly as the old system did. False: saiten's own, careful reading."""
+    twin: str | None = None
+    """For a careful metric: the compatible one whose disagreement with it is reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """A row that the benchmark adds to the aggregated results."""
+
+    name: str
+    metric: str
+    subsets: tuple[str, ...] | None = None
+    """Average over these subsets' documents; None: all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """How long the benchmark took on old job types, `HH:MM:SS` by node kind."""
+
+    hours: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """Everything that defines a benchmark. A value in the file that bears its name."""
+
+    name: str
+    task: str
+    """The id in old commands, `swallow|<task>|0|0`."""
+    language: Language
+    version: int
+    """Raised when a number can move."""
+    dataset: Dataset
+    document: Callable[[Row], Document]
+    prompt: str
+    """The template as a person reads it; `document` fills it."""
+    scorer: Scorer
+    metrics: tuple[Metric, ...] | Callable[[int], tuple[Metric, ...]]
+    """The metrics, or a function from the number of samples N to them."""
+    sampling: Sampling
+    samples: int = 1
+    """N: choices per document."""
+    verifier: ExecutionVerifier | None = None
+    continuation: Literal["first", "own"] = "first"
+    """Which earlier answer a later turn continues: repetition 0's, or its own."""
+    expected_tokens: float = 400.0
+    """Typical answer length, used to order the queue until lengths are known."""
+    summary: tuple[SummaryRow, ...] = ()
+    duration: Duration = field(default_factory=Duration)
+    source: str = ""
+    license: str = ""
+    differs: str = ""
+    """What differs from the reference measurement, and why."""
+
+    def metrics_for(self, samples: int) -> tuple[Metric, ...]:
+        """Return the metrics for N choices per document."""
+        return self.metrics(samples) if callable(self.metrics) else self.metrics
+
+
+# ---------------------------------------------------------------------------------------------- a run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """All that can move a result. Saved in run.json and compared when a run is continued; holds no secret."""
+
+    model: str
+    """Name as the user gave it, e.g. `Qwen/Qwen3-8B`."""
+    benchmarks: tuple[str, ...]
+    provider: str = "openai"
+    model_revision: str | None = None
+    settings: str = ""
+    """Name of the settings; a part of the run directory's path."""
+    system_message: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    """Overrides every benchmark's sampling."""
+    samples: int | None = None
+    """Overrides every benchmark's N."""
+    max_samples: int | None = None
+    """Only the first k documents of each subset, in the seeded order."""
+    reasoning_parser: str | None = None
+    """A parser that saiten applies to the text; None: reasoning comes in its own field, or not at all."""
+    prompts: str | None = None
+    """Prompt pack; None: saiten's own prompts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How the model is reached. Nothing here can move a result: a resumed job has another node and port."""
+
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    concurrency: int | None = None
+    """Ceiling of choices in flight; None: adaptive."""
+    stall_seconds: float | None = None
+    """No byte for so long is a stalled request (REQUEST_TIMEOUT)."""
+    max_n: int | None = None
+    """Largest n the endpoint honours, where the user knows."""
+    drain_seconds: float = 30.0
+    unsafe_code_execution: bool = False
