@@ -62,6 +62,14 @@ class EndpointError(SaitenError):
         """Whether starting the same command again later can help without changing anything."""
 
 
+class Interrupted(SaitenError):
+    """Somebody (or the scheduler) asked this process to stop. What was answered is stored."""
+
+    def __init__(self, message: str, *, exit_status: Exit = Exit.INTERRUPTED) -> None:
+        super().__init__(message)
+        self.exit = exit_status
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest known words, or an empty string."""
     near = get_close_matches(word, list(known), n=3, cutoff=0.6)

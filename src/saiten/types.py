@@ -43,12 +43,16 @@ class Sampling:
     """Generation settings. None means: not specified here, and not sent if nobody specifies it."""
 
     temperature: float | None = None
+    """0 is greedy decoding: N samples are then one generation and its copies."""
     top_p: float | None = None
     top_k: int | None = None
     min_p: float | None = None
     max_tokens: int | None = None
+    """Longest answer, in tokens, reasoning included."""
     seed: int | None = None
+    """Seed of the first sample; each further one gets a seed of its own."""
     stop: tuple[str, ...] | None = None
+    """Strings that end an answer, separated by commas."""
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     repetition_penalty: float | None = None
@@ -348,15 +352,19 @@ class RunSpec:
     model: str
     """Name as the user gave it, e.g. `Qwen/Qwen3-8B`."""
     benchmarks: tuple[str, ...]
+    """Names, groups (ja, en, all, demo), globs, old task ids or files of your own, separated by commas."""
     provider: str = "openai"
+    """Who answers: openai, vllm, deepinfra, … or custom with --base-url."""
     model_revision: str | None = None
+    """Commit of the model, recorded and part of every answer's identity."""
     settings: str = ""
     """Name of the settings; a part of the run directory's path."""
     system_message: str | None = None
+    """System message sent before every question; none otherwise."""
     sampling: Sampling = field(default_factory=Sampling)
     """Overrides every benchmark's sampling."""
     samples: int | None = None
-    """Overrides every benchmark's N."""
+    """N, the choices per document, in place of every benchmark's own."""
     max_samples: int | None = None
     """Only the first k documents of each subset, in the seeded order."""
     reasoning_parser: str | None = None
@@ -370,6 +378,7 @@ class Access:
     """How the model is reached. Nothing here can move a result: a resumed job has another node and port."""
 
     base_url: str | None = None
+    """Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1."""
     api_key: str | None = field(default=None, repr=False)
     concurrency: int | None = None
     """Ceiling of choices in flight; None: adaptive."""
@@ -378,4 +387,6 @@ class Access:
     max_n: int | None = None
     """Largest n the endpoint honours, where the user knows."""
     drain_seconds: float = 30.0
+    """How long requests in flight may finish after the first signal to stop."""
     unsafe_code_execution: bool = False
+    """Run generated code even where no isolation works. Only on a machine with nothing to lose."""

@@ -1,0 +1,1 @@
+"""Starting a model: servers as processes of ours, reached over HTTP."""

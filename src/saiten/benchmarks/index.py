@@ -1,0 +1,75 @@
+"""Which benchmarks there are, known from file names and a text scan: no benchmark is imported to be found."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from saiten.types import Language
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
+
+ROOT = Path(__file__).parent
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+TASK = re.compile(r'^    task="([^"]+)",', re.MULTILINE)
+ENTRY_POINTS = "saiten.benchmarks"
+SAMPLE = "sample_"
+"""Benchmarks of our own small question sets are named so; they belong to the demo, not to `ja`, `en` or `all`."""
+DEMO_ALSO = ("humaneval",)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A benchmark file of this package."""
+
+    name: str
+    language: Language
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return ROOT / self.language / f"{self.name}.py"
+
+    def task(self) -> str:
+        """Return the old task id that the file states, without importing it."""
+        match = TASK.search(self.path.read_text("utf-8"))
+        return match[1] if match else self.name
+
+
+def builtin() -> Mapping[str, Entry]:
+    """Return the benchmarks of this package by name: Japanese ones first, each language in alphabetical order."""
+    entries: dict[str, Entry] = {}
+    for language in LANGUAGES:
+        for path in sorted((ROOT / language).glob("[!_]*.py")):
+            entries[path.stem] = Entry(path.stem, language)
+    return entries
+
+
+def entry_points() -> Mapping[str, EntryPoint]:
+    """Return the benchmarks that other installed packages offer, by name."""
+    from importlib.metadata import entry_points as installed
+
+    return {entry.name: entry for entry in sorted(installed(group=ENTRY_POINTS), key=lambda entry: entry.name)}
+
+
+def group(name: str) -> list[str] | None:
+    """Return the names in a group (`ja`, `en`, `all`, `demo`), or None if there is no such group."""
+    entries = builtin()
+    official = [entry for entry in entries.values() if not entry.name.startswith(SAMPLE)]
+    match name:
+        case "all":
+            return [entry.name for entry in official]
+        case "ja" | "en":
+            return [entry.name for entry in official if entry.language == name]
+        case "demo":
+            samples = [entry.name for entry in entries.values() if entry.name.startswith(SAMPLE)]
+            return [*samples, *(extra for extra in DEMO_ALSO if extra in entries)]
+        case _:
+            return None
+
+
+GROUPS = ("ja", "en", "all", "demo")

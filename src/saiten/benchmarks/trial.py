@@ -1,0 +1,73 @@
+"""Trying a scorer out: a gold answer must score best, an empty one worst.
+
+How an answer is put into words is the prompt's business, so the gold answer is tried in each of the answer lines that
+the benchmarks use. Code is judged by its execution: there the verdict is what is tried.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from saiten.benchmarks.load import USER_CODE_ERRORS
+from saiten.types import Choice, ChoiceScore, Generation, Outcome, Verdict
+
+Level = Literal["error", "warning"]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from saiten.types import Benchmark, Document, Metric
+
+ANSWER_LINES = (
+    "{}",
+    "回答: {}",
+    "Answer: {}",
+    r"Therefore, the final answer is: $\boxed{{{}}}$. I hope it is correct",
+    r"回答: $\boxed{{{}}}$",
+    "日本語: {}",
+    "English: {}",
+    "```\n{}\n```",
+)
+
+
+def try_scorer(benchmark: Benchmark, document: Document) -> Iterator[tuple[Level, str]]:
+    """Yield (level, message) for each way in which the scorer does not behave on this document."""
+    passed, failed = Verdict(kind="execution", status="passed"), Verdict(kind="execution", status="failed")
+    code = benchmark.verifier is not None
+    golds = [choice(line.format(document.target), document, passed if code else None) for line in ANSWER_LINES]
+    empty = choice("", document, failed if code else None)
+    try:
+        *gold_scores, empty_score = score_each(benchmark, document, [*golds, empty])
+    except USER_CODE_ERRORS as error:
+        yield "error", f"document {document.id!r}: the scorer raised {type(error).__name__}: {error}"
+        return
+    for metric in benchmark.metrics_for(benchmark.samples):
+        values = [score.values.get(metric.value) for score in gold_scores]
+        empty_value = empty_score.values.get(metric.value)
+        if None in values or empty_value is None:
+            has = ", ".join(empty_score.values) or "none"
+            yield "error", f"metric {metric.name!r} reads the value {metric.value!r}; the scorer gives: {has}"
+        elif document.target and max(v for v in values if v is not None) < metric.best:
+            yield (
+                "warning",
+                f"document {document.id!r}: no way of writing the target scores {metric.best:g} in {metric.name!r}",
+            )
+        if empty_value is not None and empty_value > metric.worst:
+            yield "warning", f"document {document.id!r}: an empty answer scores {empty_value:g} in {metric.name!r}"
+
+
+def choice(text: str, document: Document, verdict: Verdict | None = None) -> Choice:
+    """Return a choice that answers every turn of a document with `text`."""
+    generation = Generation(outcome=Outcome.OK if text else Outcome.EMPTY, text=text, finish_reason="stop")
+    turns = len(document.turns)
+    return Choice(repetition=0, turns=(generation,) * turns, verdicts=(verdict,) * turns if verdict else ())
+
+
+def score_each(benchmark: Benchmark, document: Document, choices: Sequence[Choice]) -> list[ChoiceScore]:
+    """Return the score of each choice, each given to the scorer alone."""
+    return [score for (score,) in benchmark.scorer.score((document, (one,)) for one in choices)]
+
+
+def values_of(metric: Metric, scores: Sequence[ChoiceScore]) -> list[float]:
+    """Return what `metric` reads from each score."""
+    return [score.values[metric.value] for score in scores]

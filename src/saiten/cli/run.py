@@ -1,0 +1,65 @@
+"""`saiten run MODEL --benchmarks …`: evaluate a model; the same command again goes on where it was."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from saiten.cli.running import execute, with_environment
+from saiten.errors import UsageError
+from saiten.settings.options import add_options, check_ranges, given_options
+from saiten.types import Access, RunSpec, Sampling
+
+SPEC = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision", "reasoning_parser")
+SAMPLING = Sampling.__slots__
+ACCESS = ("base_url", "concurrency", "max_n", "stall_seconds", "drain_seconds", "unsafe_code_execution")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("model", metavar="MODEL", help="the model's name as the provider knows it")
+    parser.add_argument(
+        "--benchmarks",
+        required=True,
+        metavar="NAMES",
+        help="names, groups (ja, en, all, demo), globs, old task ids or your own files, separated by commas",
+    )
+    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="where results/ and outputs/ go")
+    parser.add_argument("--no-details", action="store_true", help="write no details parquet")
+    parser.add_argument(
+        "--accept-changes", action="store_true", help="go on in a directory whose run had another specification"
+    )
+    add_options(parser.add_argument_group("what is measured"), RunSpec, SPEC)
+    add_options(parser.add_argument_group("sampling, in place of the benchmarks' own"), Sampling, SAMPLING)
+    add_options(parser.add_argument_group("how the model is reached"), Access, ACCESS)
+
+
+def specification(args: argparse.Namespace) -> RunSpec:
+    """Return what the command line asks to measure."""
+    names = tuple(absolute(part.strip()) for part in args.benchmarks.split(",") if part.strip())
+    if not names:
+        raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
+    given = given_options(args, SPEC)
+    sampling = given_options(args, SAMPLING)
+    check_ranges(given | sampling)
+    return RunSpec(model=args.model, benchmarks=names, sampling=Sampling(**sampling), **given)
+
+
+def absolute(name: str) -> str:
+    """Return a benchmark file's absolute path, so that a later `saiten score` finds it; other names as they are."""
+    return str(Path(name).absolute()) if name.endswith(".py") else name
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from saiten.models.providers import find_provider
+    from saiten.results.layout import Layout
+
+    spec = specification(args)
+    given = given_options(args, ACCESS)
+    check_ranges(given)
+    provider = find_provider(spec.provider)
+    layout = Layout.of(args.output_dir, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix)
+    access = with_environment(Access(**given), os.environ)
+    return execute(spec, access, layout, save_details=not args.no_details, accept_changes=args.accept_changes)

@@ -1,0 +1,81 @@
+"""What `run`, `demo` and `endpoint` share: one run with its display, its table and its exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from saiten.errors import EndpointError, Exit, Interrupted, UserError
+
+if TYPE_CHECKING:
+    from saiten.results.layout import Layout
+    from saiten.results.summary import RunResult
+    from saiten.types import Access, RunSpec
+
+
+def execute(
+    spec: RunSpec, access: Access, layout: Layout, *, save_details: bool = True, accept_changes: bool = False
+) -> int:
+    """Run an evaluation with a live display, print its table, and return the exit status."""
+    from saiten.cli.display import open_display
+    from saiten.evaluate import evaluate
+
+    try:
+        with open_display() as display:
+            result = evaluate(
+                spec,
+                access,
+                layout=layout,
+                observer=display,
+                save_details=save_details,
+                accept_changes=accept_changes,
+            )
+    except (EndpointError, Interrupted) as error:
+        print(f"saiten: {error}; {how_to_go_on(layout)}", file=sys.stderr)
+        return error.exit
+    return show(result)
+
+
+def how_to_go_on(layout: Layout) -> str:
+    """Say what is stored and how to continue, from the progress file."""
+    import msgspec
+
+    try:
+        state = msgspec.json.decode(layout.progress.read_bytes(), type=dict[str, object])
+    except (OSError, msgspec.DecodeError):
+        return "start the same command again"
+    return f"{state.get('answered')} of {state.get('due')} choices are stored: start the same command again to go on"
+
+
+def show(result: RunResult) -> int:
+    """Print the table of a result and return its exit status."""
+    import shutil
+
+    from saiten.report.table import render
+
+    ansi = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(render(result, width=shutil.get_terminal_size((120, 24)).columns, ansi=ansi))
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return Exit.COMPLETE if result.complete else Exit.INCOMPLETE
+
+
+def with_environment(access: Access, environ: Mapping[str, str]) -> Access:
+    """Fill in what the old system's environment variables say, where the command line says nothing."""
+    concurrency = access.concurrency
+    if concurrency is None and (text := environ.get("LITELLM_CONCURRENT_CALLS")):
+        if not text.isdecimal() or int(text) < 1:
+            raise UserError(f"LITELLM_CONCURRENT_CALLS={text!r} is not a whole number above 0; correct or unset it")
+        concurrency = int(text)
+    stall = access.stall_seconds
+    if stall is None and (text := environ.get("REQUEST_TIMEOUT")):
+        try:
+            stall = float(text)
+        except ValueError:
+            stall = 0.0
+        if not 0 < stall < float("inf"):
+            raise UserError(f"REQUEST_TIMEOUT={text!r} is not a number of seconds above 0; correct or unset it")
+    return replace(access, concurrency=concurrency, stall_seconds=stall)

@@ -1,0 +1,183 @@
+"""The live part of a run: generation, execution, commits and the display, side by side in one task group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from saiten.engine.execute import Executor, LazySandbox
+from saiten.engine.generate import Generator
+from saiten.engine.lengths import Learner
+from saiten.engine.plan import FAILED, BenchmarkPlan
+from saiten.engine.progress import WRITE_SECONDS, BenchmarkProgress, Progress
+from saiten.engine.queue import Item, WorkQueue
+from saiten.engine.signals import StopRequest, watch_signals
+from saiten.engine.writer import GroupCommit
+from saiten.errors import EndpointError, Interrupted, SaitenError
+from saiten.models.client import Client
+from saiten.models.providers import Endpoint
+from saiten.types import Access, Generation, RunSpec
+
+TICK_SECONDS = 0.5
+
+
+class Observer(Protocol):
+    """Who watches a run. Called on the event loop: return at once."""
+
+    def update(self, progress: Progress) -> None:
+        """Show how far the run is; about twice a second."""
+        ...
+
+    def tell(self, message: str) -> None:
+        """Say one line."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Asking:
+    """Brings every owed choice of a run to disk, as far as the endpoint and the signals allow."""
+
+    spec: RunSpec
+    access: Access
+    endpoint: Endpoint | None
+    """None: nothing is asked, only what is stored is executed."""
+    plans: Sequence[BenchmarkPlan]
+    directory: Path
+    observer: Observer
+    progress: Progress = field(default_factory=Progress)
+    notes: list[str] = field(default_factory=list)
+
+    def count_restored(self) -> None:
+        """Count what the journals have already."""
+        for plan in self.plans:
+            answered = sum(subset.answered() for subset in plan.subsets)
+            failed = sum(subset.states.count(FAILED) for subset in plan.subsets)
+            self.progress.benchmarks[plan.benchmark.name] = BenchmarkProgress(
+                name=plan.benchmark.name, due=plan.due, answered=answered, before=answered, failed=failed
+            )
+
+    async def run(self) -> None:
+        """Ask and execute what is owed. Raises EndpointError, Interrupted or UserError; all leave a resumable run."""
+        stop = StopRequest()
+        commit = GroupCommit()
+        for plan in self.plans:
+            commit.add(plan.generations.writer)
+            commit.add(plan.judgements.writer)
+        failure: SaitenError | None = None
+        with watch_signals(stop, self.observer.tell):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    helpers = [group.create_task(commit.run()), group.create_task(self._tick())]
+                    failure = await self._work(commit, stop)
+                    for task in helpers:
+                        task.cancel()
+            except* SaitenError as errors:
+                failure = first_leaf(errors)
+            finally:
+                await commit.commit()
+        if failure is None and stop.exit is not None:
+            failure = Interrupted(f"stopped by {stop.reason}", exit_status=stop.exit)
+        if failure is not None:
+            self.progress.state = "interrupted" if isinstance(failure, Interrupted) else "failed"
+            self.progress.detail = str(failure)
+            self.progress.write(self.directory)
+            raise failure
+
+    async def _work(self, commit: GroupCommit, stop: StopRequest) -> SaitenError | None:
+        verified = [plan for plan in self.plans if plan.benchmark.verifier is not None]
+        if not verified:
+            return await self._generate(commit, stop, None)
+        sandbox = LazySandbox(unsafe=self.access.unsafe_code_execution)
+        executor = Executor(sandbox=sandbox, commit=commit, progress=self.progress)
+        try:
+            if self._owes():  # a machine without isolation must say so before anything is asked
+                await sandbox.get()
+            for plan in verified:
+                executor.add_stored(plan)
+            async with asyncio.TaskGroup() as group:
+                executing = group.create_task(executor.run())
+                failure = await self._generate(commit, stop, executor)
+                if stop.exit is not None or stop.now.is_set():
+                    executing.cancel()
+                self.progress.state = "verifying"
+                executor.finish()
+        finally:
+            await sandbox.close()
+        if executor.failures:
+            self.notes.append(f"{executor.failures} programs could not be executed: the sandbox failed")
+        return failure
+
+    def _owes(self) -> bool:
+        return self.endpoint is not None and any(subset.owes() for plan in self.plans for subset in plan.subsets)
+
+    async def _generate(self, commit: GroupCommit, stop: StopRequest, executor: Executor | None) -> SaitenError | None:
+        if self.endpoint is None or not self._owes():
+            return None
+        learners = {id(plan): Learner(plan) for plan in self.plans}
+
+        def stored(item: Item, repetition: int, generation: Generation) -> None:
+            if generation.usage.output_tokens is not None:
+                learners[id(item.plan)].learn(item.subset, item.index, generation.usage.output_tokens)
+            if executor is not None and item.plan.benchmark.verifier is not None:
+                executor.add(item.plan, item.subset, item.index, repetition, item.turn)
+
+        client = Client.for_run(self.endpoint, self.access, self.spec)
+        async with client:
+            info = await client.check()
+            self.notes.extend(info.notes)
+            generator = Generator(
+                queue=WorkQueue(self.plans, client.width),
+                client=client,
+                commit=commit,
+                progress=self.progress,
+                stop=stop,
+                on_stored=stored,
+                drain_seconds=self.access.drain_seconds,
+                synced_each=self.endpoint.provider.paid,
+            )
+            self.progress.state = "generating"
+            watching = asyncio.ensure_future(self._watch(client))
+            try:
+                await generator.run()
+            except EndpointError as error:
+                return error
+            finally:
+                watching.cancel()
+                for learner in learners.values():
+                    learner.save()
+        return None
+
+    async def _watch(self, client: Client) -> None:
+        """Copy the client's counters into the progress until cancelled."""
+        while True:
+            self.progress.running = client.limiter.in_flight
+            self.progress.ceiling = client.limiter.ceiling
+            self.progress.streamed_tokens = client.stats.output_tokens
+            self.progress.requests = client.stats.requests_sent
+            self.progress.retries = client.stats.retries
+            self.progress.paused_seconds = client.stats.paused_seconds
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _tick(self) -> None:
+        """Show and write the progress until cancelled."""
+        written = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            self.progress.sample()
+            self.observer.update(self.progress)
+            if loop.time() - written >= WRITE_SECONDS:
+                written = loop.time()
+                await asyncio.to_thread(self.progress.write, self.directory)
+            await asyncio.sleep(TICK_SECONDS)
+
+
+def first_leaf(errors: BaseExceptionGroup[SaitenError]) -> SaitenError:
+    """Return the first error of a group of groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, SaitenError)
+    return error

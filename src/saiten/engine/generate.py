@@ -1,0 +1,199 @@
+"""Asking: takes items off the queue, sends them, stores the answers, and only then counts them.
+
+One task for each request in flight, made after its slot was taken. A failure of one request is that choice's outcome;
+a failure of the endpoint stops launching, lets what is in flight finish, and is raised at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from saiten.engine.crash import crash
+from saiten.engine.plan import ANSWERED, FAILED, SubsetPlan, with_seed
+from saiten.engine.progress import Progress
+from saiten.engine.queue import Item, WorkQueue
+from saiten.engine.record import GenerationRecord, Place
+from saiten.engine.signals import StopRequest
+from saiten.engine.writer import GroupCommit
+from saiten.errors import EndpointError
+from saiten.models.client import Client
+from saiten.types import Generation, Outcome, Request
+
+OnStored = Callable[[Item, int, Generation], None]
+"""Called with (item, repetition, generation) when an answer is stored."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Generator:
+    """Runs the queue against one endpoint."""
+
+    queue: WorkQueue
+    client: Client
+    commit: GroupCommit
+    progress: Progress
+    stop: StopRequest
+    on_stored: OnStored
+    drain_seconds: float
+    synced_each: bool
+    """Whether an answer must be on disk before it is counted (paid endpoints)."""
+    fatal: EndpointError | None = None
+    _active: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Ask everything that is owed. Raises EndpointError after the drain if the endpoint cannot go on."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                stopper = group.create_task(self._watch_stop())
+                await self._launch(group)
+                if self._stopping():
+                    self.progress.state = "draining"
+                await self._drain()
+                stopper.cancel()
+        except* StoppedNow:
+            pass
+        if self.fatal is not None:
+            raise self.fatal
+
+    async def _launch(self, group: asyncio.TaskGroup) -> None:
+        limiter = self.client.limiter
+        while not self._stopping():
+            if self.commit.refused_since is not None:  # nothing may be asked that cannot be stored
+                self.progress.detail = "waiting for the file system"
+                await asyncio.sleep(0.5)
+                continue
+            item = self.queue.pop()
+            if item is None:
+                if self._active == 0:
+                    return
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            slots = len(item.repetitions)
+            if not await self._acquire(slots):
+                return
+            if self._stopping():
+                limiter.release(slots)
+                return
+            self._active += 1
+            group.create_task(self._ask(item))
+
+    async def _acquire(self, slots: int) -> bool:
+        """Take slots unless the run is stopped while waiting for them."""
+        limiter = self.client.limiter
+        if limiter.try_acquire(slots):
+            if self._active % 64 == 0:
+                await asyncio.sleep(0)  # let the requests made so far go out
+            return True
+        acquiring = asyncio.ensure_future(limiter.acquire(slots))
+        stopping = asyncio.ensure_future(self.stop.draining.wait())
+        try:
+            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        if acquiring.done():
+            return True
+        acquiring.cancel()
+        await asyncio.wait({acquiring})
+        if not acquiring.cancelled():
+            limiter.release(slots)
+        return False
+
+    def _stopping(self) -> bool:
+        return self.stop.draining.is_set() or self.fatal is not None
+
+    async def _drain(self) -> None:
+        """Wait for what is in flight; bounded when the run is being stopped."""
+        limit = self.drain_seconds if self._stopping() else None
+        try:
+            async with asyncio.timeout(limit):
+                while self._active:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    if self._stopping() and limit is None:
+                        return await self._drain()
+        except TimeoutError:
+            self.stop.now.set()
+        return None
+
+    async def _watch_stop(self) -> None:
+        """Wake the launcher when it must stop, and end every request at once when that is asked for."""
+        await self.stop.draining.wait()
+        self._changed.set()
+        await self.stop.now.wait()
+        raise StoppedNow
+
+    async def _ask(self, item: Item) -> None:
+        slots = len(item.repetitions)
+        try:
+            crash("before_send")
+            generations = await self.client.generate(self._request(item))
+            crash("after_response")
+            await self._store(item, generations)
+        except EndpointError as error:
+            self.fatal = self.fatal or error
+            self.stop.draining.set()
+        finally:
+            self.client.limiter.release(slots)
+            self._active -= 1
+            self._changed.set()
+
+    @staticmethod
+    def _request(item: Item) -> Request:
+        sampling = item.subset.sampling_of(item.document)
+        if len(item.repetitions) == 1:
+            sampling = with_seed(sampling, item.repetitions[0])
+        return Request(
+            messages=item.subset.messages(item.document, item.answers),
+            sampling=sampling,
+            n=len(item.repetitions),
+            expected_tokens=item.expected_tokens,
+        )
+
+    async def _store(self, item: Item, generations: list[Generation]) -> None:
+        """Append the answers, wait for the disk where each one is paid for, then count them."""
+        conversation = item.subset.conversation(item.document, item.answers)
+        journal = item.plan.generations
+        locations: list[int | None] = []
+        for repetition, generation in zip(item.repetitions, generations, strict=True):
+            place = Place(
+                id=conversation.choice(repetition, item.turn),
+                subset=item.subset.subset,
+                document=item.document.id,
+                index=item.index,
+                repetition=repetition,
+                turn=item.turn,
+            )
+            locations.append(journal.append(GenerationRecord(place=place, generation=generation)))
+        self.commit.written()
+        if self.synced_each:
+            await self.commit.durable(journal.writer)
+        texts: dict[int, str] = {}
+        for repetition, generation, location in zip(item.repetitions, generations, locations, strict=True):
+            self._count(item, repetition, generation, location)
+            if generation.outcome is not Outcome.REQUEST_FAILED:
+                texts[repetition] = generation.text if generation.text is not None else generation.reasoning or ""
+        self.queue.answered(item, texts)
+
+    def _count(self, item: Item, repetition: int, generation: Generation, location: int | None) -> None:
+        slot = item.subset.slot(item.index, repetition, item.turn)
+        copies = self._stands_for(item.subset, item)
+        self.progress.benchmarks[item.plan.benchmark.name].note(generation, copies)
+        if generation.outcome is Outcome.REQUEST_FAILED:
+            item.subset.states[slot] = max(item.subset.states[slot], FAILED)
+            return
+        item.subset.states[slot] = ANSWERED
+        if location is not None:
+            item.subset.locations[slot] = location
+            self.on_stored(item, repetition, generation)
+
+    @staticmethod
+    def _stands_for(subset: SubsetPlan, item: Item) -> int:
+        """Return how many choices one answer stands for: all repetitions where decoding is greedy."""
+        return subset.samples if subset.repetitions(item.document) == 1 else 1
+
+
+class StoppedNow(Exception):  # noqa: N818  # not an error: somebody asked
+    """Raised inside the task group to end everything in flight."""

@@ -1,0 +1,278 @@
+"""What a run owes: documents x repetitions x turns of every benchmark, less what the journal has.
+
+Documents are built from their rows when they are needed and dropped again; what stays in memory is a few bytes for
+each choice: where its answer is in the journal.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from saiten.datasets import DataContext, Rows, open_rows, seeded_order
+from saiten.engine.identity import Conversation, Identities
+from saiten.engine.journal import Journal
+from saiten.engine.record import GenerationRecord, Place, VerdictRecord
+from saiten.errors import UserError
+from saiten.types import Benchmark, Document, Message, Outcome, RunSpec, Sampling, Verdict
+
+NEVER_ASKED, FAILED, ANSWERED = 0, 1, 2
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SubsetPlan:
+    """The documents of one subset of one benchmark, and where their answers are."""
+
+    benchmark: Benchmark
+    subset: str
+    rows: Rows
+    order: Sequence[int]
+    """Row numbers in the seeded order, cut to --max-samples."""
+    samples: int
+    sampling: Sampling
+    """The benchmark's sampling under the run's overrides."""
+    override: Sampling
+    """The run's overrides alone, which also go before a document's own sampling."""
+    system_message: str | None
+    identities: Identities
+    turns: int = 1
+    own_sampling: bool = False
+    """Whether documents say their own sampling, so that a document must be built to know whether it is greedy."""
+    locations: array[int] = field(init=False)
+    """Journal location of each choice by `slot`, -1 where there is none."""
+    states: bytearray = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = self.document(0)
+        self.turns = len(first.turns)
+        self.own_sampling = first.sampling is not None
+        choices = len(self.order) * self.samples * self.turns
+        self.locations = array("q", [-1]) * choices
+        self.states = bytearray(choices)
+
+    def document(self, index: int) -> Document:
+        """Build the document at a position of the seeded order."""
+        row = self.rows[self.order[index]]
+        try:
+            return self.benchmark.document(row)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            name = f"{self.benchmark.name}:{self.subset}".rstrip(":")
+            raise UserError(
+                f"{name}: row {self.order[index]} of {self.rows.source} does not make a document: "
+                f"{type(error).__name__}: {error}; it has the columns {', '.join(row)}"
+            ) from error
+
+    def slot(self, index: int, repetition: int, turn: int) -> int:
+        """Return the place of a choice in `locations` and `states`."""
+        return (index * self.samples + repetition) * self.turns + turn
+
+    def sampling_of(self, document: Document) -> Sampling:
+        """Return what is sent for a document: run over document over benchmark."""
+        if document.sampling is None:
+            return self.sampling
+        return self.override.over(document.sampling.over(self.sampling))
+
+    def repetitions(self, document: Document) -> int:
+        """Return how many repetitions are generated: one where decoding is greedy, since all would be the same."""
+        return 1 if self.sampling_of(document).temperature == 0 else self.samples
+
+    def generated(self, index: int) -> int:
+        """Return `repetitions` of the document at a position, without building it where that is not needed."""
+        if self.own_sampling:
+            return self.repetitions(self.document(index))
+        return 1 if self.sampling.temperature == 0 else self.samples
+
+    def answered(self) -> int:
+        """Return how many choices have an answer, greedy copies included."""
+        if not self.own_sampling and self.generated(0) == self.samples:
+            return self.states.count(ANSWERED)
+        total = 0
+        for index in range(len(self.order)):
+            start, generated = self.slot(index, 0, 0), self.generated(index)
+            have = self.states.count(ANSWERED, start, start + generated * self.turns)
+            total += have * (self.samples if generated == 1 else 1)
+        return total
+
+    def owes(self) -> bool:
+        """Return whether any choice still has to be generated."""
+        return self.answered() < len(self.states)
+
+    def messages(self, document: Document, answers: Sequence[str]) -> tuple[Message, ...]:
+        """Return the conversation up to the user message that follows `answers`."""
+        messages = [Message(role="system", content=self.system_message)] if self.system_message else []
+        for turn, answer in zip(document.turns, answers, strict=False):
+            messages += [Message(role="user", content=turn), Message(role="assistant", content=answer)]
+        messages.append(Message(role="user", content=document.turns[len(answers)]))
+        return tuple(messages)
+
+    def conversation(self, document: Document, answers: Sequence[str]) -> Conversation:
+        """Return the identity of asking a document after earlier answers."""
+        return self.identities.conversation(self.messages(document, answers), self.sampling_of(document))
+
+    def source_repetition(self, repetition: int) -> int:
+        """Return which repetition's earlier answers a later turn continues."""
+        return 0 if self.benchmark.continuation == "first" else repetition
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class BenchmarkPlan:
+    """One benchmark of a run: its subsets and its journals."""
+
+    benchmark: Benchmark
+    samples: int
+    subsets: list[SubsetPlan]
+    folder: Path
+    generations: Journal[GenerationRecord]
+    judgements: Journal[VerdictRecord]
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    """Identity of an execution or judgement -> what it said."""
+    deciders: set[str] = field(default_factory=set)
+    """Sandbox levels and judge models that the verdicts come from."""
+
+    @property
+    def due(self) -> int:
+        """Choices that must be scored, copies included."""
+        return sum(len(subset.states) for subset in self.subsets)
+
+    @property
+    def revisions(self) -> dict[str, str]:
+        """Dataset path -> commit (or content hash) that its rows come from; by subset where these differ."""
+        found = {subset.subset: subset.rows.revision for subset in self.subsets}
+        path = self.benchmark.dataset.path
+        if len(set(found.values())) == 1:
+            return {path: next(iter(found.values()))}
+        return {f"{path}:{subset}": revision for subset, revision in found.items()}
+
+    def answers(self, subset: SubsetPlan, index: int, repetition: int, turn: int) -> list[str] | None:
+        """Return the earlier answers that a turn continues; None while one of them is missing."""
+        texts: list[str] = []
+        source = subset.source_repetition(repetition)
+        for earlier in range(turn):
+            location = subset.locations[subset.slot(index, source, earlier)]
+            if location < 0:
+                return None
+            generation = self.generations.read(location).generation
+            texts.append(generation.text if generation.text is not None else generation.reasoning or "")
+        return texts
+
+    def restore(self) -> None:
+        """Find in the journals what is answered already."""
+        later: list[tuple[int, Place]] = []
+        unplaced: dict[str, int] = {}
+        by_name = {subset.subset: subset for subset in self.subsets}
+        for location, record in self.generations.scan():
+            failed = record.generation.outcome is Outcome.REQUEST_FAILED
+            if record.place.turn == 0 or failed:
+                self._place(by_name, record.place, location, unplaced, failed=failed)
+            else:
+                later.append((location, record.place))
+        self._place_moved(unplaced, turn=0)
+        for turn in sorted({place.turn for _, place in later}):
+            unplaced.clear()
+            for location, place in later:
+                if place.turn == turn:
+                    self._place(by_name, place, location, unplaced, failed=False)
+            self._place_moved(unplaced, turn=turn)
+        for _, verdict in self.judgements.scan():
+            self.verdicts[verdict.place.id] = verdict.verdict
+            self.deciders.add(verdict.by)
+
+    def _place(
+        self, by_name: dict[str, SubsetPlan], place: Place, location: int, unplaced: dict[str, int], *, failed: bool
+    ) -> None:
+        """Put a record where its hint says, if its identity agrees; else keep it for `_place_moved`."""
+        subset = by_name.get(place.subset)
+        fits = subset is not None and place.index < len(subset.order) and place.turn < subset.turns
+        if subset is None or not fits or place.repetition >= subset.samples:
+            if not failed:
+                unplaced.setdefault(place.id, location)
+            return
+        if self._expected(subset, place.index, place.repetition, place.turn) != place.id:
+            if not failed:
+                unplaced.setdefault(place.id, location)
+            return
+        slot = subset.slot(place.index, place.repetition, place.turn)
+        if failed:
+            subset.states[slot] = max(subset.states[slot], FAILED)
+        elif subset.states[slot] != ANSWERED:  # the first answer stays the answer
+            subset.states[slot] = ANSWERED
+            subset.locations[slot] = location
+
+    def _expected(self, subset: SubsetPlan, index: int, repetition: int, turn: int) -> str | None:
+        answers = self.answers(subset, index, repetition, turn)
+        if answers is None:
+            return None
+        return subset.conversation(subset.document(index), answers).choice(repetition, turn)
+
+    def _place_moved(self, unplaced: dict[str, int], *, turn: int) -> None:
+        """Find owners of records whose hints are stale (the dataset's order changed, a benchmark was renamed)."""
+        if not unplaced:
+            return
+        for subset, index, repetition in self.owed(turn):
+            location = unplaced.get(self._expected(subset, index, repetition, turn) or "")
+            if location is not None:
+                slot = subset.slot(index, repetition, turn)
+                subset.states[slot] = ANSWERED
+                subset.locations[slot] = location
+
+    def owed(self, turn: int) -> Iterator[tuple[SubsetPlan, int, int]]:
+        """Yield (subset, document index, repetition) of choices of a turn without an answer."""
+        for subset in self.subsets:
+            if turn >= subset.turns:
+                continue
+            for index in range(len(subset.order)):
+                first = subset.slot(index, 0, turn)
+                if all(subset.locations[first + k * subset.turns] >= 0 for k in range(subset.samples)):
+                    continue
+                for repetition in range(subset.generated(index)):
+                    if subset.locations[subset.slot(index, repetition, turn)] < 0:
+                        yield subset, index, repetition
+
+    def close(self, *, pack_above: int | None = None) -> None:
+        """Close the journals."""
+        self.generations.close(pack_above=pack_above)
+        self.judgements.close(pack_above=pack_above)
+
+
+def plan_benchmark(
+    spec: RunSpec, benchmark: Benchmark, subsets: Sequence[str], folder: Path, context: DataContext, writer: str
+) -> BenchmarkPlan:
+    """Open a benchmark's rows and journals, and find what is answered already."""
+    samples = spec.samples or benchmark.samples
+    identities = Identities(spec)
+    plans = []
+    for subset in subsets:
+        rows = open_rows(benchmark.dataset, subset, context)
+        if not len(rows):
+            raise UserError(f"{benchmark.name}: {rows.source} holds no rows")
+        order = seeded_order(len(rows))
+        plans.append(
+            SubsetPlan(
+                benchmark=benchmark,
+                subset=subset,
+                rows=rows,
+                order=order[: spec.max_samples] if spec.max_samples else order,
+                samples=samples,
+                sampling=spec.sampling.over(benchmark.sampling),
+                override=spec.sampling,
+                system_message=spec.system_message,
+                identities=identities,
+            )
+        )
+    plan = BenchmarkPlan(
+        benchmark=benchmark,
+        samples=samples,
+        subsets=plans,
+        folder=folder,
+        generations=Journal(folder / "generations", GenerationRecord, writer),
+        judgements=Journal(folder / "judgements", VerdictRecord, writer),
+    )
+    plan.restore()
+    return plan
+
+
+def with_seed(sampling: Sampling, repetition: int) -> Sampling:
+    """Give each repetition that is asked alone a seed of its own, or all would be the same text."""
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + repetition)

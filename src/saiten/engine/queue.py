@@ -1,0 +1,123 @@
+"""One queue over all benchmarks of a run: longest expected answer first, later turns as soon as they can be asked.
+
+The queue holds document numbers, never documents: an item is built when a slot is free for it, so memory is bounded by
+the number of requests in flight. A later turn is an item of its own that becomes ready when the answer it continues
+is stored; ready items go first, because the conversation they belong to is the longest thing left.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from saiten.engine import lengths
+from saiten.engine.plan import BenchmarkPlan, SubsetPlan
+from saiten.types import Document
+
+DOCUMENT_BITS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One request to make: a turn of a document, for one or more repetitions that share its conversation."""
+
+    plan: BenchmarkPlan
+    subset: SubsetPlan
+    index: int
+    document: Document
+    turn: int
+    repetitions: tuple[int, ...]
+    answers: tuple[str, ...] = ()
+    """The answers to the earlier turns."""
+    expected_tokens: float = 0.0
+
+
+class WorkQueue:
+    """Yields items until nothing is owed. `width` is the most repetitions that one request may ask for."""
+
+    def __init__(self, plans: Sequence[BenchmarkPlan], width: int) -> None:
+        self._width = width
+        self._places = [(plan, subset) for plan in plans for subset in plan.subsets]
+        known = {id(plan): lengths.load(plan) for plan in plans}
+        self._expected = [lengths.expectations(subset, known[id(plan)]) for plan, subset in self._places]
+        self._ready: deque[Item] = deque()
+        self._documents = self._ordered()
+
+    def _ordered(self) -> Iterator[int]:
+        """Yield place << DOCUMENT_BITS | index of every document, longest expected first, else in dataset order."""
+        if all(min(e, default=0.0) == max(e, default=0.0) for e in self._expected):
+            for number in sorted(range(len(self._expected)), key=lambda n: -max(self._expected[n], default=0.0)):
+                yield from (number << DOCUMENT_BITS | index for index in range(len(self._expected[number])))
+            return
+        codes = array("Q")
+        for number, expected in enumerate(self._expected):
+            codes.extend(number << DOCUMENT_BITS | index for index in range(len(expected)))
+        mask = (1 << DOCUMENT_BITS) - 1
+        yield from sorted(codes, key=lambda code: -self._expected[code >> DOCUMENT_BITS][code & mask])
+
+    def pop(self) -> Item | None:
+        """Return the next item, or None while nothing can be asked now (or ever)."""
+        while not self._ready:
+            code = next(self._documents, None)
+            if code is None:
+                return None
+            number, index = code >> DOCUMENT_BITS, code & (1 << DOCUMENT_BITS) - 1
+            plan, subset = self._places[number]
+            self._ready.extend(self._owed(plan, subset, index, self._expected[number][index]))
+        return self._ready.popleft()
+
+    def _owed(self, plan: BenchmarkPlan, subset: SubsetPlan, index: int, expected: float) -> Iterator[Item]:
+        """Yield what a document owes and can be asked now."""
+        first = subset.slot(index, 0, 0)
+        if min(subset.locations[first : first + subset.samples * subset.turns]) >= 0:
+            return
+        document = subset.document(index)
+        for turn in range(subset.turns):
+            owed = self._missing(subset, document, index, turn)
+            askable = {r: plan.answers(subset, index, r, turn) for r in owed}
+            for repetitions in self._grouped(subset, [r for r in owed if askable[r] is not None], turn):
+                yield Item(
+                    plan=plan,
+                    subset=subset,
+                    index=index,
+                    document=document,
+                    turn=turn,
+                    repetitions=repetitions,
+                    answers=tuple(askable[repetitions[0]] or ()),
+                    expected_tokens=expected,
+                )
+
+    @staticmethod
+    def _missing(subset: SubsetPlan, document: Document, index: int, turn: int) -> list[int]:
+        repetitions = range(subset.repetitions(document))
+        return [r for r in repetitions if subset.locations[subset.slot(index, r, turn)] < 0]
+
+    def _grouped(self, subset: SubsetPlan, repetitions: list[int], turn: int) -> Iterator[tuple[int, ...]]:
+        """Split repetitions into requests. Those that continue answers of their own cannot share one."""
+        alone = turn > 0 and subset.benchmark.continuation == "own"
+        width = 1 if alone else self._width
+        for start in range(0, len(repetitions), width):
+            yield tuple(repetitions[start : start + width])
+
+    def answered(self, item: Item, texts: dict[int, str]) -> None:
+        """Make the turns ready that continue these answers (repetition -> text)."""
+        turn = item.turn + 1
+        if turn >= item.subset.turns:
+            return
+        owed = self._missing(item.subset, item.document, item.index, turn)
+        sources = {r: item.subset.source_repetition(r) for r in owed}
+        for repetitions in self._grouped(item.subset, [r for r in owed if sources[r] in texts], turn):
+            self._ready.append(
+                Item(
+                    plan=item.plan,
+                    subset=item.subset,
+                    index=item.index,
+                    document=item.document,
+                    turn=turn,
+                    repetitions=repetitions,
+                    answers=(*item.answers, texts[sources[repetitions[0]]]),
+                    expected_tokens=item.expected_tokens,
+                )
+            )

@@ -1,0 +1,66 @@
+"""Being asked to stop is normal: a walltime ends, somebody presses ctrl-C.
+
+The first signal stops launching and drains; the second stops now. Both leave a run that the same command continues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from saiten.errors import Exit
+
+SIGNALS = {
+    signal.SIGINT: Exit.INTERRUPTED,
+    signal.SIGTERM: Exit.TERMINATED,
+    signal.SIGHUP: Exit.TERMINATED,
+    signal.SIGUSR1: Exit.INCOMPLETE,
+    signal.SIGUSR2: Exit.INCOMPLETE,
+}
+"""USR1 and USR2 are how schedulers announce the end of a job: the run is incomplete, start it again to resume."""
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Whether and how this process was asked to stop."""
+
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    now: asyncio.Event = field(default_factory=asyncio.Event)
+    exit: Exit | None = None
+    reason: str = ""
+
+    def ask(self, reason: str, exit_status: Exit) -> None:
+        """Ask to drain; asked again, to stop now."""
+        if self.draining.is_set():
+            self.now.set()
+            return
+        self.reason = reason
+        self.exit = exit_status
+        self.draining.set()
+
+
+@contextmanager
+def watch_signals(stop: StopRequest, tell: Callable[[str], None]) -> Iterator[None]:
+    """Turn signals into stop requests while the block runs. Only the main thread can: elsewhere it does nothing."""
+    loop = asyncio.get_running_loop()
+
+    def received(number: signal.Signals) -> None:
+        what = "stopping now" if stop.draining.is_set() else "finishing what is in flight (again: stop now)"
+        stop.ask(number.name, SIGNALS[number])
+        tell(f"{number.name}: {what}")
+
+    installed = []
+    try:
+        for number in SIGNALS:
+            loop.add_signal_handler(number, received, number)
+            installed.append(number)
+    except (ValueError, RuntimeError, NotImplementedError):
+        pass  # not the main thread: the caller handles signals
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)

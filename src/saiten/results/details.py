@@ -1,0 +1,118 @@
+"""Writes what stands behind the numbers, document by document: `scores.parquet` and the old details files.
+
+The writing is done by another process (`details_main`), so that a run's own memory stays small; documents pass
+through a pipe and are forgotten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from saiten.errors import Exit, UserError
+from saiten.results.frames import End, Frame, Opening, document_row, encode
+from saiten.results.layout import Layout, task_key
+from saiten.results.summary import ScoredDocument
+from saiten.results.tally import TaskTally
+from saiten.types import Benchmark
+
+PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
+"""Environment of the writing process: no key has any business there."""
+
+
+class DetailsWriter:
+    """Writes the files of one run. Use as a context manager; files appear when their benchmark is finished.
+
+    with DetailsWriter(layout, stamp, details=True) as writer:
+        writer.begin(benchmark, samples)
+        writer.add(scored)
+    writer.tallies    # task key -> what `export_results` wants to know
+
+    Leaving the block by an exception leaves the unfinished benchmark's old files as they were.
+    Blocks while the other process is busy: not for the event loop's thread.
+    """
+
+    def __init__(self, layout: Layout, stamp: str, *, details: bool) -> None:
+        self.layout = layout
+        self.stamp = stamp
+        self.details = details
+        self.tallies: dict[str, TaskTally] = {}
+        self._benchmark: Benchmark | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "saiten.results.details_main"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ}
+            | {"ARROW_DEFAULT_MEMORY_POOL": "system"},  # the default pool keeps what it once had
+            start_new_session=True,  # a signal to the whole job must not tear a file: this process ends with the pipe
+        )
+        return self
+
+    def begin(self, benchmark: Benchmark, samples: int) -> None:
+        """Start a benchmark; documents added from here on are its. Finishes the one before."""
+        metrics = benchmark.metrics_for(samples)
+        subsets = benchmark.dataset.configs
+        paths = {subset: str(self.layout.details_file(benchmark, subset, self.stamp)) for subset in subsets}
+        self._benchmark = benchmark
+        self._send(
+            Opening(
+                scores=str(self.layout.scores(benchmark)),
+                details=paths if self.details else {},
+                metrics=tuple(dict.fromkeys(metric.name for metric in metrics)),
+                values=tuple(dict.fromkeys(metric.value for metric in metrics)),
+            )
+        )
+
+    def add(self, scored: ScoredDocument, identities: Sequence[str] = ()) -> None:
+        """Write one document of the benchmark that has begun. `identities`: of its choices, in their order."""
+        assert self._benchmark is not None
+        assert self._benchmark.name == scored.benchmark
+        key = task_key(self._benchmark, scored.subset)
+        self.tallies.setdefault(key, TaskTally()).add(scored)
+        self._send(document_row(scored, identities))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        try:
+            if kind is None:
+                self._send(End())
+        finally:
+            problem = self._finish()
+        if kind is None and problem is not None:
+            raise problem
+
+    def _send(self, frame: Frame) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(encode(frame))
+        except BrokenPipeError:
+            problem = self._finish()
+            raise problem or RuntimeError("the process that writes parquet files is gone") from None
+
+    def _finish(self) -> Exception | None:
+        """Close the pipe and wait; return what went wrong over there."""
+        assert self._process is not None
+        process = self._process
+        if process.stdin is not None and not process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # its exit status tells more
+                process.stdin.close()
+        said = b"" if process.stderr is None or process.stderr.closed else process.stderr.read()
+        if process.stderr is not None:
+            process.stderr.close()
+        status = process.wait()
+        text = said.decode("utf-8", "replace").strip()
+        if status == Exit.CONFIGURATION:
+            return UserError(text)
+        return RuntimeError(f"writing parquet files failed with status {status}: {text}") if status else None

@@ -1,0 +1,138 @@
+"""run.json: what a run directory belongs to, and how it came to be. Built from an allow-list; holds no secret."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import socket
+import time
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from saiten import __version__
+from saiten.errors import UserError
+from saiten.results.files import write_json
+from saiten.results.layout import Layout
+from saiten.types import Benchmark, RunSpec
+
+PACKAGES = ("aiohttp", "latex2sympy2-extended", "math-verify", "msgspec", "sympy")
+BELONGS = ("model", "model_revision", "provider", "system_message", "sampling", "reasoning_parser", "prompts")
+"""Fields of the specification that a run directory belongs to. Benchmarks, N and --max-samples may grow."""
+PER_BENCHMARK = ("dataset_revisions", "prompt_hash", "sampling")
+
+
+def prompt_hash(benchmark: Benchmark) -> str:
+    """Return a short hash of a benchmark's prompt template."""
+    return hashlib.blake2b(benchmark.prompt.encode(), digest_size=8).hexdigest()
+
+
+def describe(benchmark: Benchmark, samples: int, revisions: dict[str, str]) -> dict[str, Any]:
+    """Return what the manifest says of one benchmark."""
+    return {
+        "task": benchmark.task,
+        "version": benchmark.version,
+        "samples": samples,
+        "sampling": specified(benchmark.sampling),
+        "scorer": f"{benchmark.scorer.name}-{benchmark.scorer.version}",
+        "prompt_hash": prompt_hash(benchmark),
+        "dataset": benchmark.dataset.path,
+        "dataset_revisions": revisions,
+    }
+
+
+def specified(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that are not None."""
+    return {key: item for key, item in asdict(value).items() if item is not None}
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that can move a number."""
+    found = {"python": platform.python_version(), "saiten": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def read(directory: Path) -> dict[str, Any] | None:
+    """Return a run directory's manifest, None where there is none. UserError where it is damaged."""
+    path = directory / "run.json"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        manifest: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path}: not JSON ({error}); remove it: the answers beside it are unharmed") from error
+    return manifest
+
+
+def layout_record(layout: Layout) -> dict[str, str]:
+    """Return where a run's exports go, relative to its directory, so that the whole tree can be moved."""
+    return {
+        "results": os.path.relpath(layout.results, layout.run),
+        "details": os.path.relpath(layout.details, layout.run),
+        "model_name": layout.model_name,
+    }
+
+
+def stored_layout(directory: Path, manifest: dict[str, Any]) -> Layout:
+    """Return the layout that a manifest tells. Raises KeyError where it tells none."""
+    record = manifest["layout"]
+    return Layout(
+        run=directory,
+        results=Path(os.path.normpath(directory / record["results"])),
+        details=Path(os.path.normpath(directory / record["details"])),
+        model_name=record["model_name"],
+    )
+
+
+def differences(old: dict[str, Any], spec: RunSpec, benchmarks: dict[str, dict[str, Any]]) -> list[str]:
+    """Return, in words, where a run directory belongs to another specification."""
+    before, now = old.get("spec", {}), msgspec.to_builtins(spec)
+    changed = [f"{key}: {before.get(key)!r} -> {now[key]!r}" for key in BELONGS if before.get(key) != now[key]]
+    for name, description in benchmarks.items():
+        earlier = old.get("benchmarks", {}).get(name)
+        changed += [
+            f"{name} {key}: {earlier.get(key)!r} -> {description[key]!r}"
+            for key in (PER_BENCHMARK if earlier else ())
+            if earlier.get(key) != description[key]
+        ]
+    return changed
+
+
+def claim(
+    directory: Path, spec: RunSpec, benchmarks: dict[str, dict[str, Any]], facts: dict[str, Any], *, accept: bool
+) -> None:
+    """Write run.json, or refuse a directory that belongs to another specification.
+
+    `accept` continues all the same: answers of the other specification stay on disk and are not used.
+    """
+    old = read(directory)
+    if old is not None:
+        changed = differences(old, spec, benchmarks)
+        if changed and not accept:
+            raise UserError(
+                f"{directory} holds a run with another specification ({'; '.join(changed)}); choose another --settings "
+                "or --output-dir, or say --accept-changes to go on here (the old answers stay, unused)"
+            )
+    old = old or {}
+    start = {"time": time.time(), "host": socket.gethostname()}
+    write_json(
+        directory / "run.json",
+        {
+            "spec": msgspec.to_builtins(spec),
+            "versions": package_versions(),
+            "benchmarks": old.get("benchmarks", {}) | benchmarks,
+            **facts,
+            "starts": [*old.get("starts", []), start],
+        },
+    )

@@ -1,0 +1,47 @@
+r"""A careful reading of mathematical answers: the last boxed answer, or what math-verify finds, compared by math-verify.
+
+The final answer is the content of the last `\boxed{}`, with those joined to it by "and", "or" or a comma; without a
+box, math-verify looks for it in its default configuration. The gold answer is read the same way. Two answers whose
+LaTeX is the same text are equal even where neither can be parsed.
+
+Only worker processes import this module.
+
+Source: math-verify (huggingface/Math-Verify), the installed version, default configuration.
+Differs: which box is the last is decided here; math-verify joins boxes that stand near each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+
+from saiten.scoring.math_latex import boxed_content
+
+_LATEX = [LatexExtractionConfig()]
+_BOTH = [LatexExtractionConfig(), ExprExtractionConfig()]
+
+
+def careful_gold(text: str, kind: Literal["latex", "expression"]) -> list[Any]:
+    """Return the readings of the gold text."""
+    if kind == "expression":
+        read = parse(f"${text}$", _BOTH, parsing_timeout=None) or parse(text, _BOTH, parsing_timeout=None)
+        return list(read) or [text]
+    return list(parse(_final(text), _LATEX, parsing_timeout=None)) or [text]
+
+
+def careful_answer(text: str) -> list[Any]:
+    """Return the readings of the answer: [] where it states none."""
+    return list(parse(_final(text), _BOTH, parsing_timeout=None))
+
+
+def careful_equal(golds: list[Any], answers: list[Any]) -> bool:
+    """Return whether the answer is the gold answer."""
+    return bool(answers) and bool(verify(golds, answers, timeout_seconds=None))
+
+
+def _final(text: str) -> str:
+    if r"\boxed" not in text and r"\fbox" not in text:
+        return text
+    content = boxed_content(text, "last").removeprefix("{") if text.count("{") > text.count("}") else None
+    return rf"$\boxed{{{content or boxed_content(text, 'last')}}}$"

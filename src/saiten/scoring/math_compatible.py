@@ -1,0 +1,79 @@
+"""The old system's reading of a mathematical answer: patterns, then LaTeX and arithmetic parsed by sympy.
+
+Within a priority the match that ends last is tried first (of two that end together, the one that began first). The
+first that parses is the answer. The text of the first match that was tried is kept beside it, for comparison as text.
+
+Only worker processes import this module: it loads sympy, and what it parses was written by a model.
+
+Source: reference measurement (lighteval 0.8.0 fork), checked against its recorded outputs.
+Differs: LaTeX is read by the installed latex2sympy2-extended; docs/parity.md lists what that changes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from latex2sympy2_extended.sets import FiniteSet
+from sympy import Number
+from sympy.parsing import parse_expr
+
+from saiten.scoring.math_latex import normalized, parsed, percentage
+from saiten.scoring.math_patterns import JOINED, Pattern, groups
+
+Role = Literal["answer", "latex gold", "plain gold"]
+
+
+def _latex(match: re.Match[str]) -> tuple[Any, str]:
+    found = match.groupdict()
+    texts: list[str] = []
+    values: list[Any] = []
+    for index in range(JOINED):
+        text = next((text for name, text in found.items() if text and name.startswith(f"e{index}_")), None)
+        bare = found.get("bare") if index == 0 and text is None else None
+        if bare:
+            texts.append(normalized(bare, "last"))
+        elif text:
+            texts.append(normalized(text, "all"))
+        else:
+            continue
+        try:
+            value = parsed(texts[-1])
+            values.append(percentage(value) if found.get(f"p{index}") else value)
+        except Exception:  # noqa: BLE001 - the parser raises anything at all on what it cannot read
+            values.append(None)
+    if not values:
+        return None, ""
+    if len(values) > 1 and all(value is not None for value in values):
+        members = [member for value in values for member in (value.args if isinstance(value, FiniteSet) else (value,))]
+        return FiniteSet(*members), " and ".join(texts)
+    return values[0], texts[0]
+
+
+def _plain(match: re.Match[str]) -> tuple[Any, str]:
+    found = match.groupdict()
+    integer = next((text for name, text in found.items() if name.startswith("integer") and text), "")
+    decimal = next((text for name, text in found.items() if name.startswith("decimal") and text), "")
+    text = found.get("expression") or ""
+    try:
+        if integer or decimal:
+            digits = integer.replace(",", "").replace(" ", "").lstrip("0") or "0"
+            text = digits + decimal.replace(",", ".")
+            number = Number(text)
+            return (percentage(number) if found.get("percent") else number), text
+        return parse_expr(text.replace("\n", " ").replace("^", "**"), evaluate=False), text
+    except Exception:  # noqa: BLE001 - as above
+        return None, text
+
+
+def extract(text: str, role: Role) -> list[Any]:
+    """Return what is read out of `text`: [], [string], or [sympy object, string]."""
+    first = ""
+    for patterns in groups(role):
+        found = [(match, pattern) for pattern in patterns for match in pattern.regex.finditer(text)]
+        for match, pattern in sorted(found, key=lambda item: (item[0].end(), -item[0].start()), reverse=True):
+            value, shown = _latex(match) if pattern.target == "latex" else _plain(match)
+            first = first or shown
+            if value is not None:
+                return [value, first] if first else [value]
+    return [first] if first else []

@@ -1,0 +1,101 @@
+"""The process in which mathematical answers are parsed and compared: `python -m saiten.scoring.math_worker`.
+
+sympy evaluates what a model wrote, so every step has its own limit of CPU time; after a step was cut off, the process
+answers and ends, because sympy's caches may be damaged.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from types import FrameType
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from saiten.scoring.math_careful import careful_answer, careful_equal, careful_gold
+from saiten.scoring.math_compatible import extract
+from saiten.scoring.math_equality import equal_any
+from saiten.scoring.math_protocol import STEP_SECONDS, Judged, Pair
+from saiten.scoring.workers import Limits, Reply, serve
+
+T = TypeVar("T")
+
+
+class _CutOffError(BaseException):
+    """A step took too long. No Exception: the libraries catch those."""
+
+
+class Steps:
+    """Runs steps with a limit of CPU time each and remembers which were cut off or failed."""
+
+    def __init__(self, seconds: float = STEP_SECONDS) -> None:
+        self._seconds = seconds
+        self.notes: list[str] = []
+        self.cut_off = False
+
+    def run(self, name: str, step: Callable[[], T], otherwise: T) -> T:
+        """Return what `step` returns, or `otherwise` if it takes too long, too much memory, or fails."""
+        try:
+            # A second signal follows soon: a bare except in a library may swallow the first one.
+            signal.setitimer(signal.ITIMER_PROF, self._seconds, 0.2)
+            try:
+                return step()
+            finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
+        except _CutOffError:
+            self.notes.append(f"timeout ({name})")
+            self.cut_off = True
+        except MemoryError:
+            self.notes.append(f"out of memory ({name})")
+            self.cut_off = True
+        except Exception as error:  # noqa: BLE001 - the libraries raise anything at all: not parsed, not equal
+            self.notes.append(f"{type(error).__name__} ({name})")
+        return otherwise
+
+
+def _cut_off(signum: int, frame: FrameType | None) -> None:
+    raise _CutOffError
+
+
+def judge(pair: Pair, steps: Steps) -> Judged:
+    """Compare both ways. A step that was cut off leaves its text unread, or the two not equal."""
+    golds = steps.run("gold", lambda: _gold(pair.gold, pair.kind), []) or [pair.gold]
+    answers = steps.run("answer", lambda: extract(pair.answer, "answer"), [])
+    match = steps.run("comparison", lambda: equal_any(golds, answers), otherwise=False)
+    accurate = steps.run("careful reading", lambda: _careful(pair), otherwise=False)
+    shown = str(answers[-1]) if answers else None
+    return Judged(match=match, accurate=accurate, extracted=shown, note=", ".join(steps.notes))
+
+
+@lru_cache(maxsize=64)
+def _gold(text: str, kind: Literal["latex", "expression"]) -> list[Any]:
+    return extract(text, "latex gold" if kind == "latex" else "plain gold")
+
+
+_careful_gold = lru_cache(maxsize=64)(careful_gold)
+
+
+def _careful(pair: Pair) -> bool:
+    return careful_equal(_careful_gold(pair.gold, pair.kind), careful_answer(pair.answer))
+
+
+def _handle(request: bytes) -> Reply:
+    steps = Steps()
+    judged = judge(msgspec.msgpack.decode(request, type=Pair), steps)
+    return Reply(msgspec.msgpack.encode(judged), retire=steps.cut_off)
+
+
+def main() -> None:
+    """Serve until the parent closes the pipe."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGPROF, _cut_off)
+    serve(_handle, Limits())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The package is light: checked by what is loaded, not by how long it took."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"aiohttp", "uvloop", "pyarrow", "huggingface_hub", "sympy", "math_verify", "latex2sympy2_extended", "rich"} | {
+    "torch",
+    "transformers",
+    "vllm",
+    "zstandard",
+    "markdown_it",
+    "yaml",
+    "msgspec",
+}
+
+
+def loaded(code: str) -> set[str]:
+    """Return the top-level modules that are loaded after running `code` in a fresh interpreter."""
+    script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stderr.splitlines()}
+
+
+def third_party(names: set[str]) -> set[str]:
+    return names - set(sys.stdlib_module_names) - {"saiten", "_distutils_hack", "_virtualenv", "sitecustomize"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import saiten",
+        "import saiten.types, saiten.errors, saiten.cli",
+        "from saiten.cli import main; main(['--help'])",
+        "from saiten.cli import main; main(['--version'])",
+    ],
+)
+def test_the_front_door_loads_nothing_but_the_standard_library(code: str) -> None:
+    baseline = third_party(loaded(""))
+    assert third_party(loaded(code)) - baseline == set()
+
+
+def test_the_help_of_run_loads_no_heavy_library() -> None:
+    code = "from saiten.cli import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass"
+    assert loaded(code) & HEAVY == set()
+
+
+def test_one_benchmark_loads_no_other_benchmarks_library() -> None:
+    names = loaded("from saiten.benchmarks import find; find('jmmlu')")
+    assert (
+        names & {"sympy", "math_verify", "latex2sympy2_extended", "markdown_it", "pyarrow", "huggingface_hub"} == set()
+    )
+
+
+def test_the_map_loads_no_heavy_library_but_the_http_client() -> None:
+    names = loaded("import saiten.evaluate")
+    assert names & (HEAVY - {"aiohttp", "msgspec", "uvloop"}) == set()
