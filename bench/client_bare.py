@@ -181,15 +181,17 @@ async def ask(base_url: str, requests: list[bytes], in_flight: int) -> dict[str,
     """Ask all requests and return what it came to; times in seconds."""
     parts = urlsplit(base_url)
     assert parts.hostname is not None
+    assert parts.port is not None
     head = (
         f"POST {parts.path}/chat/completions HTTP/1.1\r\nhost: {parts.netloc}\r\n"
         "content-type: application/json\r\naccept: */*\r\n"
     ).encode() + b"content-length: %d\r\n\r\n"
+    host, port = parts.hostname, parts.port
     loop = asyncio.get_running_loop()
     work = Work(head, requests, loop.create_future())
     started, cpu = time.perf_counter(), time.process_time()
     for _ in range(min(in_flight, len(requests))):
-        await loop.create_connection(lambda: Connection(work), parts.hostname, parts.port)
+        await loop.create_connection(lambda: Connection(work), host, port)
     await work.done
     return {
         "requests": len(requests),

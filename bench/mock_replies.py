@@ -110,7 +110,7 @@ def looping_reply(asked: Question, max_tokens: int | None) -> Reply:
 
 def draw_length(profile: Profile, bits: int) -> int:
     """Return exp(mu + sigma z) tokens, at least 1 and at most the cap, from 64 random bits."""
-    z = _uniform_to_normal((bits + 0.5) / 2**64)
+    z = _uniform_to_normal(((bits >> 12) + 0.5) / 2**52)
     return max(1, min(profile.cap, round(math.exp(profile.mu + profile.sigma * z))))
 
 

@@ -52,8 +52,10 @@ FOUR_CHOICE = Workload(name="bench_four_choice", documents=5_000)
 FOUR_CHOICE_LARGE = Workload(name="bench_four_choice_large", documents=200_000)
 CODE_TEN = Workload(name="bench_code_ten", documents=164, kind="code", samples=10, temperature=0.2, prompt_bytes=500)
 TWO_TURNS = Workload(
-    name="bench_two_turns", documents=80, kind="free", samples=5, turns=2, temperature=0.7, prompt_bytes=300
+    name="bench_two_turns", documents=160, kind="free", samples=5, turns=2, temperature=0.7, prompt_bytes=300
 )
+"""The shape of MT-Bench: turn 2 continues the first answer to turn 1, five samples of each turn. Twice its 80 questions
+stand in for its 800 judge calls, so that the engine has as many sequences to make: 1,600."""
 STREAMED = Workload(name="bench_streamed", documents=512, kind="free", mu=6.45, sigma=0.02, prompt_bytes=200)
 
 
@@ -110,7 +112,7 @@ def row(workload: Workload, tag: int) -> dict[str, object]:
         text += "\nA) first\nB) second\nC) third\nD) fourth\n最後の行は「回答: $選択肢」としてください。"
     letter = right_letter(tag)
     gold = letter if tag % 10 < _RIGHT_OF_TEN else "ABCD"["ABCD".index(letter) - 1]
-    target = {"choice": gold, "math": str(tag * 7 + 3)}.get(workload.kind, "")
+    target = {"choice": gold, "math": str(tag * 7 + 3)}.get(workload.kind, "any answer")
     return {"id": str(tag), "turns": [f"{mark} Turn {k + 1}. {text}" for k in range(workload.turns)], "target": target}
 
 
@@ -129,7 +131,6 @@ def _source(workload: Workload, data: Path) -> str:
         temperature=workload.temperature,
         max_tokens=workload.cap,
         samples=workload.samples,
-        continuation="own" if workload.turns > 1 else "first",
         expected_tokens=workload.expected_tokens,
     )
 
@@ -178,7 +179,8 @@ BENCHMARK = Benchmark(
     metrics=(mean("{value}"),),
     sampling=Sampling(temperature={temperature}, max_tokens={max_tokens}),
     samples={samples},
-    continuation="{continuation}",
     expected_tokens={expected_tokens},
+    source="synthetic, bench/workloads.py",
+    license="MIT",
 )
 '''

@@ -1,8 +1,9 @@
 """A local server that speaks the protocol of the dataset hub, as far as its real client needs it.
 
-Served are: `/api/datasets/REPO[/revision/REV]`, `/api/datasets/REPO/tree/REV` in pages, and `/datasets/REPO/resolve/REV/
-PATH` with ETag, X-Repo-Commit and Content-Length; large-file storage is a redirect to another host (127.0.0.1 becomes
-localhost) with X-Linked-ETag and X-Linked-Size, as on the real hub. Errors carry X-Error-Code.
+Served are: `/api/datasets/REPO[/revision/REV]`, `/api/datasets/REPO/tree/REV` in pages, and
+`/datasets/REPO/resolve/REV/PATH` with ETag, X-Repo-Commit and Content-Length. Large-file storage is a redirect to
+another host (127.0.0.1 becomes localhost) with X-Linked-ETag and X-Linked-Size, as on the real hub. Errors carry
+X-Error-Code.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "revision":
             siblings = [{"rfilename": path} for path in sorted(files)]
             body = {"id": name, "sha": commit, "private": False, "gated": False, "siblings": siblings, "tags": []}
-            return self._send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+            self._send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+            return
         start = int(query.get("cursor", ["0"])[0])
         entries = [self._entry(path, files[path]) for path in sorted(files)]
         headers = {"Content-Type": "application/json"}
@@ -160,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         commit, files = found
         if path not in files:
-            return self._error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit})
+            self._error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit})
+            return
         content = files[path]
         headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         if path.endswith(STORED_ELSEWHERE):
@@ -169,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
                 "X-Linked-ETag": f'"{hashlib.sha256(content).hexdigest()}"',
                 "X-Linked-Size": str(len(content)),
             }
-            return self._send(302, b"", headers)
+            self._send(302, b"", headers)
+            return
         entry = self._entry(path, content)
         self._send(200, content, headers | {"ETag": f'"{entry["oid"]}"', "Content-Type": "application/octet-stream"})
 

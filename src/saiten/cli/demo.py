@@ -49,14 +49,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.max_samples < 1:
+        raise UsageError(f"--max-samples {args.max_samples}: at least 1 question is needed")
+
     from saiten.cli.running import execute
     from saiten.models.providers import find_provider
     from saiten.results.layout import Layout
     from saiten.servers.environment import cache_directory
     from saiten.servers.llamacpp import SMOLLM2_NAME, default_model, install
 
-    if args.max_samples < 1:
-        raise UsageError(f"--max-samples {args.max_samples}: at least 1 question is needed")
     spec = RunSpec(
         model=SMOLLM2_NAME,
         benchmarks=BENCHMARKS,

@@ -180,7 +180,7 @@ def _one_format(files: list[str]) -> tuple[str, ...]:
             series[key] = series.get(key, 0) + 1
     for (start, count), have in series.items():
         if have != count:
-            raise LayoutError(f"{start}* has {have} of its {count} parts")
+            raise LayoutError(f"{start}-* has {have} of its {count} parts")
     return chosen
 
 

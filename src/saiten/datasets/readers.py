@@ -75,12 +75,21 @@ def read_records(path: Path, name: str, headerless: tuple[str, ...] = ()) -> Ite
             yield from _csv(path, name, "\t" if kind == "tsv" else ",", headerless)
         else:
             yield from _json(path, name)
-    except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+    except _damaged(name) as error:
         raise UserError(f"{name}: damaged compressed file ({error})") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{name}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror or error})") from error
+
+
+def _damaged(name: str) -> tuple[type[Exception], ...]:
+    """Return what the decompressor of a file raises for a damaged one."""
+    if name.endswith(".zst"):
+        import zstandard
+
+        return (zstandard.ZstdError,)
+    return (zlib.error, EOFError, gzip.BadGzipFile)
 
 
 def limited(records: Iterator[Record], name: str) -> Iterator[Record]:

@@ -7,6 +7,7 @@ import os
 import sys
 import zlib
 from array import array
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -61,8 +62,8 @@ def write_rows(
             f"cannot write {base.parent} ({error.strerror or error}); set HF_HOME to a folder with room that you own"
         ) from error
     finally:
-        jsonl_path(temporary).unlink(missing_ok=True)
-        index_path(temporary).unlink(missing_ok=True)
+        _discard(jsonl_path(temporary))
+        _discard(index_path(temporary))
     return meta
 
 
@@ -76,4 +77,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

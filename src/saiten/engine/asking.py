@@ -120,7 +120,8 @@ class Asking:
 
         def stored(item: Item, repetition: int, generation: Generation) -> None:
             if generation.usage.output_tokens is not None:
-                learners[id(item.plan)].learn(item.subset, item.index, generation.usage.output_tokens)
+                tokens = generation.usage.output_tokens
+                learners[id(item.plan)].learn(item.subset, item.index, item.document.id, tokens)
             if executor is not None and item.plan.benchmark.verifier is not None:
                 executor.add(item.plan, item.subset, item.index, repetition, item.turn)
 

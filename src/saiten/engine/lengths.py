@@ -63,11 +63,13 @@ class Learner:
         self._plan = plan
         self._sums = [array("f", [0.0]) * len(subset.order) for subset in plan.subsets]
         self._counts = [array("H", [0]) * len(subset.order) for subset in plan.subsets]
+        self._keys = [array("I", [0]) * len(subset.order) for subset in plan.subsets]
         self._numbers = {id(subset): number for number, subset in enumerate(plan.subsets)}
 
-    def learn(self, subset: SubsetPlan, index: int, tokens: int) -> None:
-        """Note one answer's length."""
+    def learn(self, subset: SubsetPlan, index: int, document: str, tokens: int) -> None:
+        """Note the length of one answer to a document."""
         number = self._numbers[id(subset)]
+        self._keys[number][index] = document_key(subset.subset, document)
         if self._counts[number][index] < 0xFFFF:
             self._sums[number][index] += tokens
             self._counts[number][index] += 1
@@ -75,11 +77,10 @@ class Learner:
     def save(self) -> None:
         """Merge with what earlier runs learnt. A cache that cannot be written is left as it is."""
         known = load(self._plan)
-        for number, subset in enumerate(self._plan.subsets):
-            for index, count in enumerate(self._counts[number]):
+        for keys, sums, counts in zip(self._keys, self._sums, self._counts, strict=True):
+            for key, total, count in zip(keys, sums, counts, strict=True):
                 if count:
-                    key = document_key(subset.subset, subset.document(index).id)
-                    new = self._sums[number][index] / count
+                    new = total / count
                     old = known.get(key)
                     known[key] = round(new if old is None else old + MEMORY * (new - old))
         flat = array("I")

@@ -60,8 +60,8 @@ class SubsetPlan:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             name = f"{self.benchmark.name}:{self.subset}".rstrip(":")
             raise UserError(
-                f"{name}: row {self.order[index]} of {self.rows.source} does not make a document: "
-                f"{type(error).__name__}: {error}; it has the columns {', '.join(row)}"
+                f"{name}: row {self.order[index]} of {self.benchmark.dataset.path} does not make a document: "
+                f"{type(error).__name__}: {error}; it has the columns {', '.join(self.rows.columns)}"
             ) from error
 
     def slot(self, index: int, repetition: int, turn: int) -> int:
@@ -246,7 +246,7 @@ def plan_benchmark(
     for subset in subsets:
         rows = open_rows(benchmark.dataset, subset, context)
         if not len(rows):
-            raise UserError(f"{benchmark.name}: {rows.source} holds no rows")
+            raise UserError(f"{benchmark.name}: {benchmark.dataset.path} holds no rows")
         order = seeded_order(len(rows))
         plans.append(
             SubsetPlan(

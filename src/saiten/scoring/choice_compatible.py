@@ -47,13 +47,11 @@ class _Patterns:
 def _patterns(language: Language, letters: str) -> _Patterns:
     letter = f"(?P<letter>[{letters}])"
     if language == "ja":
-        loose = rf"(?:\*\*)?{letter}"
+        # At most 50 characters before the letter, or before two asterisks and the letter.
+        near = rf"[^\n{letters}]{{0,50}}+(?:\*\*|(?<=\*)\*)?{letter}"
         return _Patterns(
-            anchors=(
-                ("回答", re.compile(rf"回答[：:].{{0,50}}?{loose}")),
-                ("回答", re.compile(rf"回答.{{0,50}}?{loose}")),
-            ),
-            start=re.compile(rf"^{loose}"),
+            anchors=(("回答", re.compile(rf"回答[：:]{near}")), ("回答", re.compile(f"回答{near}"))),
+            start=re.compile(rf"^(?:\*\*)?{letter}"),
             spaced=None,
         )
     after = r"(?:\*\*)?(?:[.,: ]|$)"
@@ -93,9 +91,9 @@ def _last_spaced(text: str, patterns: _Patterns) -> str | None:
     """Return the last letter that stands alone. Matches do not overlap: in " A B " the space belongs to A alone."""
     if patterns.spaced is None:
         return None
-    match = patterns.start.match(text)
-    letter = match["letter"] if match else None
-    for match in patterns.spaced.finditer(text, match.end() if match else 0):
+    first = patterns.start.match(text)
+    letter = first["letter"] if first else None
+    for match in patterns.spaced.finditer(text, first.end() if first else 0):
         letter = match["letter"]
     return letter
 

@@ -1,4 +1,4 @@
-r"""A careful reading of mathematical answers: the last boxed answer, or what math-verify finds, compared by math-verify.
+r"""A careful reading of mathematical answers: the last box, or what math-verify finds, compared by math-verify.
 
 The final answer is the content of the last `\boxed{}`, with those joined to it by "and", "or" or a comma; without a
 box, math-verify looks for it in its default configuration. The gold answer is read the same way. Two answers whose

@@ -12,16 +12,23 @@ Differs: LaTeX is read by the installed latex2sympy2-extended; docs/parity.md li
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Literal
 
 from latex2sympy2_extended.sets import FiniteSet
 from sympy import Number
 from sympy.parsing import parse_expr
 
+from saiten.scoring.math_attempt import attempt
 from saiten.scoring.math_latex import normalized, parsed, percentage
-from saiten.scoring.math_patterns import JOINED, Pattern, groups
+from saiten.scoring.math_patterns import JOINED, groups
 
 Role = Literal["answer", "latex gold", "plain gold"]
+
+
+def _value(latex: str, percent: bool) -> Any:
+    value = parsed(latex)
+    return percentage(value) if percent else value
 
 
 def _latex(match: re.Match[str]) -> tuple[Any, str]:
@@ -37,11 +44,7 @@ def _latex(match: re.Match[str]) -> tuple[Any, str]:
             texts.append(normalized(text, "all"))
         else:
             continue
-        try:
-            value = parsed(texts[-1])
-            values.append(percentage(value) if found.get(f"p{index}") else value)
-        except Exception:  # noqa: BLE001 - the parser raises anything at all on what it cannot read
-            values.append(None)
+        values.append(attempt(partial(_value, texts[-1], bool(found.get(f"p{index}"))), None))
     if not values:
         return None, ""
     if len(values) > 1 and all(value is not None for value in values):
@@ -54,16 +57,13 @@ def _plain(match: re.Match[str]) -> tuple[Any, str]:
     found = match.groupdict()
     integer = next((text for name, text in found.items() if name.startswith("integer") and text), "")
     decimal = next((text for name, text in found.items() if name.startswith("decimal") and text), "")
+    if integer or decimal:
+        digits = integer.replace(",", "").replace(" ", "").lstrip("0") or "0"
+        text = digits + decimal.replace(",", ".")
+        number = attempt(lambda: Number(text), None)
+        return (percentage(number) if number is not None and found.get("percent") else number), text
     text = found.get("expression") or ""
-    try:
-        if integer or decimal:
-            digits = integer.replace(",", "").replace(" ", "").lstrip("0") or "0"
-            text = digits + decimal.replace(",", ".")
-            number = Number(text)
-            return (percentage(number) if found.get("percent") else number), text
-        return parse_expr(text.replace("\n", " ").replace("^", "**"), evaluate=False), text
-    except Exception:  # noqa: BLE001 - as above
-        return None, text
+    return attempt(lambda: parse_expr(text.replace("\n", " ").replace("^", "**"), evaluate=False), None), text
 
 
 def extract(text: str, role: Role) -> list[Any]:

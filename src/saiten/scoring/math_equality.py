@@ -37,6 +37,8 @@ from sympy import (
 )
 from sympy.core.relational import Relational
 
+from saiten.scoring.math_attempt import attempt
+
 _DIGITS = 5
 """Decimal places to which numbers are rounded before they are compared."""
 _FLIPPED = {Ge: Le, Le: Ge, Gt: Lt, Lt: Gt, Eq: Eq}
@@ -49,11 +51,9 @@ def equal_any(golds: Sequence[Any], answers: Sequence[Any]) -> bool:
 
 def _equal_items(gold: Any, answer: Any) -> bool:
     if isinstance(gold, str) or isinstance(answer, str):
-        return isinstance(gold, str) and isinstance(answer, str) and bool(gold.strip()) and gold.strip() == answer.strip()
-    try:
-        return equal(gold, answer)
-    except Exception:  # noqa: BLE001 - sympy raises anything at all on what it cannot compare: not equal
-        return False
+        both = isinstance(gold, str) and isinstance(answer, str)
+        return both and bool(gold.strip()) and gold.strip() == answer.strip()
+    return attempt(lambda: equal(gold, answer), otherwise=False)
 
 
 def equal(gold: Any, answer: Any) -> bool:
@@ -92,17 +92,12 @@ def _is_assignment(value: Any) -> bool:
 
 
 def _as_set(relation: Any) -> Any:
-    try:
-        return relation.as_set()
-    except Exception:  # noqa: BLE001 - sympy cannot solve it: compared as a relation
-        return relation
+    """Return the relation's solutions; where sympy cannot solve it, the relation."""
+    return attempt(relation.as_set, relation)
 
 
 def _done(value: Any) -> Any:
-    try:
-        return value.doit()
-    except Exception:  # noqa: BLE001 - left as it is
-        return value
+    return attempt(value.doit, value)
 
 
 def _same(gold: Any, answer: Any) -> bool:
@@ -142,10 +137,7 @@ def _equal_sets(gold: Any, answer: Any) -> bool:
 def _no_difference(gold: Any, answer: Any) -> bool:
     if not isinstance(gold, Set) or not isinstance(answer, Set):
         return False
-    try:
-        return bool(gold.symmetric_difference(answer).is_empty)
-    except Exception:  # noqa: BLE001 - sympy cannot tell
-        return False
+    return attempt(lambda: bool(gold.symmetric_difference(answer).is_empty), otherwise=False)
 
 
 def _members(value: Any) -> tuple[Any, ...] | None:
@@ -209,8 +201,7 @@ def _equal_numbers(gold: Any, answer: Any) -> bool:
 
 
 def _difference_is_zero(gold: Any, answer: Any) -> bool:
-    try:
-        difference = simplify(gold - answer)
-    except Exception:  # noqa: BLE001 - objects of different kinds have no difference
+    difference = attempt(lambda: simplify(gold - answer), None)
+    if difference is None:
         return False
     return bool(difference.is_zero_matrix if isinstance(difference, MatrixBase) else difference.is_zero)

@@ -19,12 +19,15 @@ _FOLDS_TO_ASCII = "ſıİ"
 _OUTSIDE = ("$", r"\(", r"\)", r"\[", r"\]", "]")
 """What could end an environment inside the box."""
 _PLAIN = re.compile(
-    r"(?:\\(?:frac|sqrt)\{|\\(?:pi|theta|alpha|beta|infty)(?![a-zA-Z])|\d\.\d|[0-9]|[a-zA-Z](?![a-zA-Z])|[-+(){,=^ ]|\}(?! ?\d))+"
+    r"(?:\\(?:frac|sqrt)\{|\\(?:pi|theta|alpha|beta|infty)(?![a-zA-Z])"
+    r"|\d\.\d|[0-9]|[a-zA-Z](?![a-zA-Z])|[-+(){,=^ ]|\}(?! ?\d))+"
 )
 _CHANGED = re.compile(r"\^ ?\(|\{ *,|=.*=|^0\.5$|^,|,$|\s$|^\s|\^ *\^")
 """Forms of `_PLAIN` that the normalisation would rewrite."""
 _INTEGER = r"(?:0|[1-9]\d{0,30})"
-_RATIONAL = re.compile(rf"(?P<sign>-?)(?:(?P<whole>{_INTEGER})|\\frac\{{(?P<top>{_INTEGER})\}}\{{(?P<bottom>[1-9]\d{{0,30}})\}})")
+_RATIONAL = re.compile(
+    rf"(?P<sign>-?)(?:(?P<whole>{_INTEGER})|\\frac\{{(?P<top>{_INTEGER})\}}\{{(?P<bottom>[1-9]\d{{0,30}})\}})"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def normalized(latex: str, boxes: Literal["all", "last"]) -> str:
         parts = _EQUALS.split(text)
         text = parts[-1] if len(parts) > 2 else text
     text = _TRAILING_TEXT.sub("", text).strip() or text
-    return normalize_latex(text, _REPAIRS)
+    return str(normalize_latex(text, _REPAIRS))
 
 
 @lru_cache(maxsize=1024)

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from saiten.scoring.math_attempt import attempt
 from saiten.scoring.math_careful import careful_answer, careful_equal, careful_gold
 from saiten.scoring.math_compatible import extract
 from saiten.scoring.math_equality import equal_any
@@ -30,7 +31,7 @@ class _CutOffError(BaseException):
 
 
 class Steps:
-    """Runs steps with a limit of CPU time each and remembers which were cut off or failed."""
+    """Runs steps with a limit of CPU time each and remembers which were cut off."""
 
     def __init__(self, seconds: float = STEP_SECONDS) -> None:
         self._seconds = seconds
@@ -43,28 +44,25 @@ class Steps:
             # A second signal follows soon: a bare except in a library may swallow the first one.
             signal.setitimer(signal.ITIMER_PROF, self._seconds, 0.2)
             try:
-                return step()
+                return attempt(step, otherwise)
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
         except _CutOffError:
             self.notes.append(f"timeout ({name})")
-            self.cut_off = True
         except MemoryError:
             self.notes.append(f"out of memory ({name})")
-            self.cut_off = True
-        except Exception as error:  # noqa: BLE001 - the libraries raise anything at all: not parsed, not equal
-            self.notes.append(f"{type(error).__name__} ({name})")
+        self.cut_off = True
         return otherwise
 
 
-def _cut_off(signum: int, frame: FrameType | None) -> None:
+def _cut_off(_signum: int, _frame: FrameType | None) -> None:
     raise _CutOffError
 
 
 def judge(pair: Pair, steps: Steps) -> Judged:
     """Compare both ways. A step that was cut off leaves its text unread, or the two not equal."""
     golds = steps.run("gold", lambda: _gold(pair.gold, pair.kind), []) or [pair.gold]
-    answers = steps.run("answer", lambda: extract(pair.answer, "answer"), [])
+    answers: list[Any] = steps.run("answer", lambda: extract(pair.answer, "answer"), [])
     match = steps.run("comparison", lambda: equal_any(golds, answers), otherwise=False)
     accurate = steps.run("careful reading", lambda: _careful(pair), otherwise=False)
     shown = str(answers[-1]) if answers else None

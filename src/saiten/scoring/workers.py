@@ -24,7 +24,6 @@ from typing import Self
 
 _HEADER = struct.Struct("<IB")
 """Length of what follows, and whether the worker ends after it (it was interrupted and cannot trust itself)."""
-_LARGEST_REPLY = 64 << 20
 _PER_WORKER = 8
 """Another worker is started when so many requests wait for each that runs: starting one costs CPU time too."""
 
@@ -127,8 +126,6 @@ class _Worker:
         try:
             self._send(_HEADER.pack(len(request), 0) + request, deadline)
             length, retire = _HEADER.unpack(self._receive(_HEADER.size, deadline))
-            if length > _LARGEST_REPLY:
-                raise EOFError
             return Reply(self._receive(length, deadline), bool(retire))
         except TimeoutError:
             self.end()
@@ -159,6 +156,10 @@ class _Worker:
             data += part
         return bytes(data)
 
+    def kill(self) -> None:
+        """Kill the process; whoever waits for its reply sees that it died."""
+        self._process.kill()
+
     def end(self, grace: float = 0.0) -> None:
         """Close the pipes and make sure that the process is gone."""
         for stream in (self._process.stdin, self._process.stdout):
@@ -182,15 +183,16 @@ class WorkerPool:
         self._size = size
         self._limits = limits
         self._idle: list[_Worker] = []
-        self._running = 0
+        self._busy: set[_Worker] = set()
         self._waiting = 0
+        self._closing = False
         self._changed = threading.Condition()
         self._threads: ThreadPoolExecutor | None = None
 
     @property
     def started(self) -> int:
         """Workers that run now."""
-        return self._running
+        return len(self._busy) + len(self._idle)
 
     def submit(self, request: bytes) -> Future[bytes]:
         """Have a worker answer; the future raises WorkerDiedError where it died of the request."""
@@ -212,31 +214,25 @@ class WorkerPool:
             return reply.payload
         finally:
             with self._changed:
+                self._busy.discard(worker)
                 if healthy:
                     self._idle.append(worker)
-                else:
-                    self._running -= 1
                 self._changed.notify_all()
 
     def _take(self) -> _Worker:
         """Return an idle worker, or a new one if enough work waits for it."""
         with self._changed:
-            while not self._idle and self._running and not self._may_grow():
+            while not self._closing and not self._idle and self.started and not self._may_grow():
                 self._changed.wait()
             self._waiting -= 1
-            if self._idle:
-                return self._idle.pop()
-            self._running += 1
-        try:
-            return _Worker(self._module)
-        except BaseException:
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
-            raise
+            if self._closing:
+                raise WorkerDiedError(timed_out=False)
+            worker = self._idle.pop() if self._idle else _Worker(self._module)
+            self._busy.add(worker)
+            return worker
 
     def _may_grow(self) -> bool:
-        return self._running < self._size and self._waiting >= _PER_WORKER * self._running
+        return self.started < self._size and self._waiting >= _PER_WORKER * self.started
 
     def __enter__(self) -> Self:
         return self
@@ -244,10 +240,14 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End all workers. What still waits is cancelled; a request being worked on is waited for."""
+        """End all workers. What waits is cancelled; what is being worked on is waited for, or killed on an error."""
+        with self._changed:
+            self._closing = True
+            if kind is not None:
+                for worker in self._busy:
+                    worker.kill()
+            self._changed.notify_all()
         if self._threads is not None:
             self._threads.shutdown(wait=True, cancel_futures=True)
-            self._threads = None
         while self._idle:
             self._idle.pop().end(grace=1.0)
-            self._running -= 1

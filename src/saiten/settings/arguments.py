@@ -34,8 +34,7 @@ def parse_arguments(text: str) -> Table:
     if len(text) > LONGEST:
         raise UsageError(f"model arguments: longer than {LONGEST} characters")
     reader = Reader(text)
-    table = reader.entries("", "=", 0)
-    return table
+    return reader.entries("", "=", 0)
 
 
 class Reader:
@@ -116,11 +115,15 @@ class Reader:
                 return self.items(depth + 1)
             case '"' | "'":
                 return Text(self.quoted(), where, quoted=True)
-        ends = {",", closing} if closing else {","}
+            case _:
+                return Text(self.bare({",", closing}), where)
+
+    def bare(self, ends: set[str]) -> str:
+        """Read up to one of the characters in `ends`, or the end."""
         start = self.at
         while self.at < len(self.text) and self.text[self.at] not in ends:
             self.at += 1
-        return Text(self.text[start : self.at].strip(), where)
+        return self.text[start : self.at].strip()
 
     def items(self, depth: int) -> Items:
         """Read a list up to its bracket."""

@@ -57,11 +57,11 @@ def parse_dotenv(text: str, source: str) -> dict[str, str]:
             continue
         try:
             name, value = _setting(stripped)
-            if name in lines:
-                raise ValueError(f"{name} stands already in line {lines[name]}")
         except ValueError as error:
             errors.append(f"{source}:{count}: {error}")
             continue
+        if name in lines:
+            errors.append(f"{source}:{count}: {name} stands already in line {lines[name]}")
         found[name], lines[name] = value, count
     if errors:
         raise UserError("\n".join(errors))
@@ -119,7 +119,9 @@ def _tracked(path: Path) -> bool:
         return False
     command = [git, "-c", "core.fsmonitor=false", "-C", str(path.resolve().parent), "ls-files", "--error-unmatch"]
     try:
-        done = subprocess.run([*command, "--", path.resolve().name], capture_output=True, check=False, timeout=10)
+        done = subprocess.run(  # noqa: S603  # a fixed command; the file's name follows `--`
+            [*command, "--", path.resolve().name], capture_output=True, check=False, timeout=10
+        )
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0

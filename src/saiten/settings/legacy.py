@@ -1,4 +1,4 @@
-"""The model as the old command line describes it: model arguments, or a YAML file with `model: base_params, generation`.
+"""The model as the old command line describes it: in arguments, or in a YAML file (`model: base_params, generation`).
 
 Both forms are read into one tree and checked against one table of settings, so a mistake is told with its place and
 the nearest known name, and all mistakes are told at once. No message shows a value that could be a key.
@@ -58,7 +58,7 @@ def parse_model(text: str, prefixes: Mapping[str, str]) -> OldModel:
     table = parse_arguments(text)
     reading = Reading()
     generation = reading.table(table.entries.pop(PARAMETERS, None), PARAMETERS)
-    reading.known(table, (*BASE, PARAMETERS), "model arguments")
+    reading.known(table, (*BASE, PARAMETERS))
     model = reading.model(table, generation, prefixes)
     if model.api_key not in {None, *NO_SECRETS}:
         reading.warnings.append(
@@ -72,7 +72,7 @@ def read_model_file(path: Path, prefixes: Mapping[str, str]) -> OldModel:
     """Read a YAML file. UserError tells all that is wrong with it, with lines."""
     tree = read_yaml(path)
     reading = Reading()
-    reading.known(tree, ("model",), str(path))
+    reading.known(tree, ("model",))
     table = reading.table(tree.entries.get("model"), "model") or Table({}, f"{path}:1")
     reading.known(table, ("base_params", "generation"), "model")
     base = reading.table(table.entries.get("base_params"), "base_params") or Table({}, table.where)
@@ -100,13 +100,14 @@ class Reading:
         """Note an error at a place."""
         self.errors.append(f"{node.where}: {name} {problem}")
 
-    def known(self, table: Table, names: tuple[str, ...], where: str) -> None:
-        """Note keys that are not known."""
+    def known(self, table: Table, names: tuple[str, ...], section: str = "") -> None:
+        """Note keys that are not known. `section`: what holds the table, where its place does not tell."""
+        inside = f"{section}: " if section else ""
         for key, node in table.entries.items():
             if key not in names:
                 shown = repr(key) if BARE_KEY.match(key) else "with that name"
                 near = suggestion(key, names) or f"; there are: {', '.join(names)}"
-                self.errors.append(f"{node.where}: {where}: no setting {shown}{near}")
+                self.errors.append(f"{node.where}: {inside}no setting {shown}{near}")
 
     def table(self, node: Node | None, name: str) -> Table | None:
         """Return a mapping; None where there is none."""
@@ -231,10 +232,9 @@ def _stops(node: Node) -> tuple[str, ...]:
 
 
 def _mapping(node: Node) -> dict[str, Any]:
-    found = value_of(node)
-    if not isinstance(found, dict):
-        raise ValueError("must hold names and values, e.g. {enable_thinking:false}")
-    return found
+    if not isinstance(node, Table):
+        raise ValueError("must hold names and values, e.g. {enable_thinking:false}")  # noqa: TRY004  # bad input
+    return {name: value_of(item) for name, item in node.entries.items()}
 
 
 SETTINGS: Mapping[str, tuple[str, Callable[[Node], Any]]] = {

@@ -1,0 +1,55 @@
+"""The scorer of multiple-choice answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from saiten.scoring.choice_careful import stated_letter
+from saiten.scoring.choice_compatible import LETTERS, compatible_letter
+from saiten.scoring.text import answer, answer_text, compatible_text
+from saiten.types import Choice, ChoiceScore, Language, Scorable
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceLetter:
+    """Whether an answer names the right choice. `document.target` is the letter. Values of each choice:
+
+    extractive_match: as the old system measured it (`choice_compatible`), of `compatible_text`.
+    accuracy: the letter that a careful person would read (`choice_careful`), of the text after closed reasoning; no
+    such text is not an answer.
+
+    `choices`: how many there are, unless `document.extra["choices"]` says it.
+    """
+
+    language: Language
+    choices: int = 4
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.choices <= len(LETTERS):
+            raise ValueError(f"choices must be 2 to {len(LETTERS)}, not {self.choices}")
+
+    @property
+    def name(self) -> str:
+        return f"choice_letter_{self.language}_{self.choices}"
+
+    @property
+    def version(self) -> int:
+        return 1
+
+    def score(self, items: Iterable[Scorable]) -> Iterator[tuple[ChoiceScore, ...]]:
+        """Yield the scores of each item's choices, in order."""
+        for document, choices in items:
+            count = int(document.extra.get("choices", self.choices))
+            if len(document.target) != 1 or document.target not in LETTERS[:count]:
+                raise ValueError(f"document {document.id}: target {document.target!r} is none of {LETTERS[:count]}")
+            yield tuple(self._score(choice, document.target, count) for choice in choices)
+
+    def _score(self, choice: Choice, target: str, count: int) -> ChoiceScore:
+        generation = answer(choice)
+        compatible = compatible_letter(compatible_text(generation), self.language, count)
+        text = answer_text(generation)
+        careful = stated_letter(text, count) if text is not None else None
+        values = {"extractive_match": float(compatible == target), "accuracy": float(careful == target)}
+        note = "" if careful == compatible else f"careful reading: {careful or 'no answer'}"
+        return ChoiceScore(values=values, extracted=compatible, note=note)
