@@ -50,6 +50,8 @@ class Connection(asyncio.Protocol):
         self._asked: Asked | None = None
         self._job: Job | None = None
         self._stream: wire.Stream | None = None
+        self._opened = False
+        """Whether the events that name the role have been sent: they come with the first token."""
         self._timers: list[asyncio.TimerHandle] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -147,8 +149,8 @@ class Connection(asyncio.Protocol):
             return
         self._open_stream(asked)
         step = self._server.config.stream_interval
-        parts = bytearray()
         assert self._stream is not None
+        parts = bytearray(self._stream.opening())
         for index, one in enumerate(asked.replies):
             for start in range(0, one.tokens, step or one.tokens):
                 parts += self._stream.piece(index, start, min(one.tokens, start + (step or one.tokens)))
@@ -162,7 +164,7 @@ class Connection(asyncio.Protocol):
         self._stream = wire.Stream(
             prefix, asked.entry.prompt, self._fitting(asked), with_usage=usage, thinking=asked.fault == "null"
         )
-        self._transport.write(wire.SSE_HEAD + self._stream.opening())
+        self._transport.write(wire.SSE_HEAD)
 
     def _tokens(self, index: int, start: int, end: int) -> None:
         """Send the tokens that the engine has made."""
@@ -170,7 +172,9 @@ class Connection(asyncio.Protocol):
         if asked is None or stream is None or self._job is None:
             return
         self._record.events += 1
-        self._stream_write(asked, stream.piece(index, start, end))
+        opening = b"" if self._opened else stream.opening()
+        self._opened = True
+        self._stream_write(asked, opening + stream.piece(index, start, end))
         if not self._job.left:
             self._close_stream(asked)
 
@@ -233,6 +237,7 @@ class Connection(asyncio.Protocol):
         assert self._asked is not None
         self._record.finish(self._asked.entry, status)
         self._asked = self._job = self._stream = None
+        self._opened = False
         self._timers.clear()
         if self._buffer:
             self._next()

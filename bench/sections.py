@@ -111,7 +111,7 @@ def batching(plan: Plan) -> list[Figure]:
         Case("ten benchmarks, lengths unknown", suite, 1.06),
     )
     figures: list[Figure] = []
-    with Mock(("--mode", "batch", "--speedup", str(plan.speedup))) as mock:
+    with Mock(("--mode", "batch", "--speedup", str(plan.speedup), "--stream-interval", "16")) as mock:
         for case in cases:
             figures += _batch_case(plan, mock, case)
     return figures

@@ -75,11 +75,18 @@ def evaluate(
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
+        writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
         asking = Asking(
-            spec=spec, access=access, endpoint=endpoint, plans=plans, directory=layout.run, observer=observer or Quiet()
+            spec=spec,
+            access=access,
+            endpoint=endpoint,
+            plans=plans,
+            directory=layout.run,
+            observer=observer or Quiet(),
+            on_last=writer.start,
         )
         ask(asking)
-        return score(asking, layout, started, save_details=save_details)
+        return score(asking, layout, writer, started)
 
 
 def rescore(
@@ -102,11 +109,21 @@ def rescore(
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack)
         access = Access(unsafe_code_execution=unsafe_code_execution)
-        asking = Asking(spec=spec, access=access, endpoint=None, plans=plans, directory=directory, observer=Quiet())
+        writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
+        asking = Asking(
+            spec=spec,
+            access=access,
+            endpoint=None,
+            plans=plans,
+            directory=directory,
+            observer=Quiet(),
+            on_last=writer.start,
+        )
         ask(asking)
-        before = keep_old_scores([layout.scores(plan.benchmark) for plan in plans])
-        result = score(asking, layout, started, save_details=save_details)
-        return result, changed_scores(before, [layout.scores(plan.benchmark) for plan in plans])
+        scores = [layout.scores(plan.benchmark) for plan in plans]
+        before = keep_old_scores(scores)
+        result = score(asking, layout, writer, started)
+        return result, changed_scores(before, scores)
 
 
 def layout_hint(directory: Path) -> str:
@@ -154,12 +171,11 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-def score(asking: Asking, layout: Layout, started: float, *, save_details: bool) -> RunResult:
+def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float) -> RunResult:
     """Score what is stored and write every result file."""
     asking.progress.state = "scoring"
     asking.progress.write(layout.run)
-    stamp = timestamp()
-    with DetailsWriter(layout, stamp, details=save_details) as writer:
+    with writer:
         results = tuple(score_benchmark(plan, writer) for plan in asking.plans)
     damages = (str(damage) for plan in asking.plans for damage in plan.generations.damages + plan.judgements.damages)
     result = RunResult(
@@ -170,7 +186,7 @@ def score(asking: Asking, layout: Layout, started: float, *, save_details: bool)
         seconds=time.time() - started,
         warnings=(*asking.notes, *damages),
     )
-    export_results(result, layout, stamp, writer.tallies)
+    export_results(result, layout, writer.stamp, writer.tallies)
     write_aggregated(result, layout)
     asking.progress.state = "complete" if result.complete else "incomplete"
     asking.progress.write(layout.run)

@@ -19,7 +19,6 @@ the whole answer went out. `server.connections` counts the sockets that were ope
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import random
 import socket
@@ -30,25 +29,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from tests.helpers.fault_answers import Answer, Reply, default_answer, prompt_of, streamed_answer, whole_answer
+
+__all__ = ["Entry", "Fault", "FaultServer", "Reply", "default_answer"]
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
 JSON_TYPE = "application/json"
 SSE_TYPE = "text/event-stream; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A good answer, as the model would have given it."""
-
-    text: str | None = None
-    reasoning: str | None = None
-    finish_reason: str | None = "stop"
-    reasoning_key: str = "reasoning"
-    message: dict[str, Any] = field(default_factory=dict)
-    """More fields of the message (refusal, tool_calls, …); they win."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,22 +102,12 @@ class Entry:
     @property
     def prompt(self) -> str:
         """The last message, or the prompt of a text completion."""
-        messages = self.body.get("messages")
-        return str(messages[-1]["content"] if messages else self.body.get("prompt", ""))
+        return prompt_of(self.body)
 
     @property
     def n(self) -> int:
         """Choices asked for."""
         return int(self.body.get("n") or 1)
-
-
-def default_answer(prompt: str, index: int) -> Reply:
-    """Say something that depends on prompt and index only: a letter from A to D, with a sentence around it."""
-    digest = hashlib.sha256(f"{prompt}\x00{index}".encode()).digest()
-    return Reply(text=f"考えると、答えは {'ABCD'[digest[0] % 4]} です。")
-
-
-Answer = Callable[[str, int], "Reply | str"]
 
 
 class FaultServer:
@@ -391,7 +372,9 @@ class FaultServer:
             if cut is not None:
                 yield None
             return
-        events = self.events(entry) if fault.events is None else [_event(event) for event in fault.events]
+        events = [_event(event) for event in fault.events or ()]
+        if fault.events is None:
+            events = [_event(event) for event in streamed_answer(entry.body, self.replies(entry), usage=self.usage)]
         kept = events if fault.keep_events is None else events[: fault.keep_events]
         headers = {"Content-Type": fault.content_type or SSE_TYPE, "Transfer-Encoding": "chunked"}
         yield _head(fault.status, headers | dict(fault.headers))
@@ -415,64 +398,15 @@ class FaultServer:
     def _body(self, entry: Entry, fault: Fault) -> bytes | dict[str, Any]:
         if fault.body is not None:
             return fault.body.encode() if isinstance(fault.body, str) else fault.body
-        return self.completion(entry) if fault.status == 200 else _error(fault.status, f"injected {fault.status}")
-
-    # ------------------------------------------------------------------------------------------ good answers
+        if fault.status != 200:
+            return _error(fault.status, f"injected {fault.status}")
+        return whole_answer(entry.body, self.replies(entry), usage=self.usage)
 
     def replies(self, entry: Entry) -> list[Reply]:
         """Return the right answers to a request."""
         first = int(entry.body.get("seed") or 0)
         given = [self.answer(entry.prompt, first + index) for index in range(min(entry.n, self.gives_n or entry.n))]
         return [Reply(text=reply) if isinstance(reply, str) else reply for reply in given]
-
-    def _usage(self, entry: Entry) -> dict[str, Any]:
-        output = sum(len(reply.text or "") + len(reply.reasoning or "") for reply in self.replies(entry))
-        return {"prompt_tokens": len(entry.prompt), "completion_tokens": output, "total_tokens": 0}
-
-    def completion(self, entry: Entry) -> dict[str, Any]:
-        """Return the whole answer as one JSON object."""
-        choices = []
-        for index, reply in enumerate(self.replies(entry)):
-            choice: dict[str, Any] = {"index": index, "finish_reason": reply.finish_reason}
-            if "messages" in entry.body:
-                message: dict[str, Any] = {"role": "assistant", "content": reply.text}
-                if reply.reasoning is not None:
-                    message[reply.reasoning_key] = reply.reasoning
-                choice["message"] = message | reply.message
-            else:
-                choice["text"] = reply.text
-            choices.append(choice)
-        head = {"id": f"r{entry.ordinal}", "object": "chat.completion", "created": 0}
-        whole = head | {"model": entry.body.get("model"), "choices": choices}
-        return whole | ({"usage": self._usage(entry)} if self.usage else {})
-
-    def events(self, entry: Entry) -> list[bytes]:
-        """Return the whole answer as server-sent events, choices interleaved, a few characters each."""
-        head = {"id": f"r{entry.ordinal}", "object": "chat.completion.chunk", "model": entry.body.get("model")}
-        chat = "messages" in entry.body
-        rows: list[list[dict[str, Any]]] = []
-        for index, reply in enumerate(self.replies(entry)):
-            deltas: list[dict[str, Any]] = [{"role": "assistant", **reply.message}]
-            deltas += [{reply.reasoning_key: part} for part in _parts(reply.reasoning)]
-            deltas += [{"content": part} for part in _parts(reply.text)]
-            if not chat:
-                deltas = [{"content": part} for part in _parts(reply.text) or [""]]
-            named = [
-                {"index": index, "finish_reason": None} | ({"delta": d} if chat else {"text": d["content"]})
-                for d in deltas
-            ]
-            last: dict[str, Any] = {"index": index, "finish_reason": reply.finish_reason}
-            rows.append([*named, last | ({"delta": {}} if chat else {"text": ""})])
-        longest = max((len(row) for row in rows), default=0)
-        choices = [row[step] for step in range(longest) for row in rows if step < len(row)]
-        chunks = [head | {"choices": [choice]} for choice in choices]
-        if self.usage and (entry.body.get("stream_options") or {}).get("include_usage"):
-            chunks.append(head | {"choices": [], "usage": self._usage(entry)})
-        return [_event("data: " + json.dumps(chunk, ensure_ascii=False)) for chunk in chunks] + [_event("data: [DONE]")]
-
-
-def _parts(text: str | None) -> list[str]:
-    return [text[start : start + 4] for start in range(0, len(text), 4)] if text else []
 
 
 def _event(event: str | bytes) -> bytes:

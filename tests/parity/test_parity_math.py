@@ -1,4 +1,4 @@
-"""The verdicts of the reference measurement on mathematical answers, pair by pair, through the scorer and its workers."""
+"""The reference's verdicts on mathematical answers, pair by pair, through the scorer and its workers."""
 
 from __future__ import annotations
 

@@ -141,6 +141,27 @@ def test_an_answer_that_meets_the_end_of_the_context_says_length(
     assert answer["usage"]["total_tokens"] <= CONTEXT
 
 
+def test_sampling_that_a_request_does_not_name_is_neutral(embedded: Embedded, python: Path, tmp_path: Path) -> None:
+    async def scenario(server: RunningServer) -> Any:
+        headers = {"Authorization": f"Bearer {server.api_key}"}
+        async with (
+            aiohttp.ClientSession(trust_env=False, headers=headers) as session,
+            session.get(f"{server.base_url.removesuffix('/v1')}/props") as response,
+        ):
+            return await response.json()
+
+    properties = with_server(embedded, python, tmp_path, scenario)
+    defaults = properties["default_generation_settings"]["params"]
+    assert {name: defaults[name] for name in ("temperature", "top_p", "top_k", "min_p", "repeat_penalty")} == {
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": 0.0,
+        "repeat_penalty": 1.0,
+    }
+    assert properties["total_slots"] == SLOTS
+
+
 async def timed_stop(server: RunningServer) -> tuple[int, float, list[int]]:
     """Stop the server; return its status, the seconds it took, and the processes it had."""
     members = session_members(server.pid)

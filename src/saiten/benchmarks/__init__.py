@@ -118,7 +118,7 @@ def _old_id(selector: str) -> tuple[str, str | None]:
         return found
     if task.partition(":")[0] in OLD_TASKS or task in OLD_TASKS:
         raise UsageError(f"{task!r} is a known task, but not in this version of saiten; see: saiten tasks list")
-    tasks = [*OLD_TASKS, *(entry.task() for entry in builtin().values())]
+    tasks = {*OLD_TASKS, *(entry.task() for entry in builtin().values())}
     raise UsageError(f"no task {task!r}{suggestion(task, tasks)}; see: saiten tasks list")
 
 

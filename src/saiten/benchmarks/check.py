@@ -23,6 +23,8 @@ MOST_ROWS = 5_000
 """Rows of each subset that are turned into documents."""
 TRIED = 3
 """Documents of each subset that are given to the scorer."""
+NEEDED = frozenset({"dataset", "document", "samples", "scorer", "verifier", "metrics"})
+"""Fields that must be right before documents can be made and scored."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -45,7 +47,7 @@ def check_file(path: Path, context: DataContext) -> list[Finding]:
     """Load a user's benchmark file, read its data, and return what is wrong, with lines. UserError: it cannot load."""
     benchmark = load_file(path)
     findings = [*check_fields(benchmark)]
-    if not any(finding.level == "error" and finding.field == "dataset" for finding in findings):
+    if not any(finding.level == "error" and finding.field in NEEDED for finding in findings):
         findings += _check_data(benchmark, context)
     lines = field_lines(path)
     return [
@@ -202,7 +204,7 @@ def _check_metrics(benchmark: Benchmark) -> Iterator[Finding]:
         message = f"metrics({benchmark.samples}) raised {type(error).__name__}: {error}"
         yield Finding("error", message, "metrics")
         return
-    if not metrics or not all(isinstance(metric, Metric) for metric in metrics):
+    if not isinstance(metrics, tuple) or not metrics or not all(isinstance(metric, Metric) for metric in metrics):
         yield Finding("error", "metrics must be a tuple with at least one Metric", "metrics")
         return
     names = [metric.name for metric in metrics]

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.errors import UsageError, suggestion
+from saiten.errors import UsageError
 
 if TYPE_CHECKING:
     from saiten.settings.legacy import OldModel
@@ -165,7 +165,7 @@ def _check_form(task: str, where: str) -> None:
         raise UsageError(f"{where}{task!r} is no task id; they look like {FORM}")
     suite, name, shots, truncate = parts
     if suite != SUITE:
-        raise UsageError(f"{where}{task!r}: no suite {suite!r}{suggestion(suite, [SUITE])}; there is only {SUITE}")
+        raise UsageError(f"{where}{task!r}: no suite {suite!r}; there is only {SUITE}")
     if shots != "0":
         raise UsageError(f"{where}{task!r}: few-shot examples are not supported; write {SUITE}|{name}|0|0")
     if truncate not in {"0", "1"}:

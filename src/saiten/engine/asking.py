@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,8 @@ class Asking:
     plans: Sequence[BenchmarkPlan]
     directory: Path
     observer: Observer
+    on_last: Callable[[], None]
+    """Called when the last request is on its way."""
     progress: Progress = field(default_factory=Progress)
     notes: list[str] = field(default_factory=list)
 
@@ -136,6 +138,7 @@ class Asking:
                 progress=self.progress,
                 stop=stop,
                 on_stored=stored,
+                on_last=self.on_last,
                 drain_seconds=self.access.drain_seconds,
                 synced_each=self.endpoint.provider.paid,
             )

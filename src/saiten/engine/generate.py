@@ -36,10 +36,13 @@ class Generator:
     stop: StopRequest
     on_stored: OnStored
     drain_seconds: float
+    on_last: Callable[[], None]
+    """Called once, when nothing more is to be launched: the time to make the next stage ready."""
     synced_each: bool
     """Whether an answer must be on disk before it is counted (paid endpoints)."""
     fatal: EndpointError | None = None
     _active: int = 0
+    _told: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -48,6 +51,7 @@ class Generator:
             async with asyncio.TaskGroup() as group:
                 stopper = group.create_task(self._watch_stop())
                 await self._launch(group)
+                self._say_last()
                 if self._stopping():
                     self.progress.state = "draining"
                 await self._drain()
@@ -68,6 +72,7 @@ class Generator:
             if item is None:
                 if self._active == 0:
                     return
+                self._say_last()
                 self._changed.clear()
                 await self._changed.wait()
                 continue
@@ -79,6 +84,11 @@ class Generator:
                 return
             self._active += 1
             group.create_task(self._ask(item))
+
+    def _say_last(self) -> None:
+        if not self._told and not self._stopping():
+            self._told = True
+            self.on_last()
 
     async def _acquire(self, slots: int) -> bool:
         """Take slots unless the run is stopped while waiting for them."""

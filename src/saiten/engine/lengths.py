@@ -10,12 +10,17 @@ from __future__ import annotations
 import os
 import zlib
 from array import array
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from heapq import merge
 from pathlib import Path
 
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
+from saiten.results.layout import safe_part
 
 RECORD_BYTES = 8
+TOKEN_BITS = 32
+MOST_TOKENS = (1 << TOKEN_BITS) - 1
 MEMORY = 0.5
 """Weight of the newest run in the running mean."""
 
@@ -28,7 +33,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _file(plan: BenchmarkPlan) -> Path:
-    return cache_folder() / "lengths" / f"{plan.benchmark.name}.u32"
+    return cache_folder() / "lengths" / f"{safe_part(plan.benchmark.name)}.u64"
 
 
 def document_key(subset: str, document: str) -> int:
@@ -36,24 +41,39 @@ def document_key(subset: str, document: str) -> int:
     return zlib.crc32(f"{subset}\x00{document}".encode("utf-8", "surrogatepass"))
 
 
-def load(plan: BenchmarkPlan) -> dict[int, int]:
-    """Return key -> tokens of a benchmark, empty where nothing is known."""
-    try:
-        data = _file(plan).read_bytes()
-    except OSError:
-        return {}
-    numbers = array("I")
-    numbers.frombytes(data[: len(data) // RECORD_BYTES * RECORD_BYTES])
-    return dict(zip(numbers[::2], numbers[1::2], strict=True))
+class KnownLengths:
+    """Lengths of a benchmark's answers by document key: sorted codes (key << 32 | tokens), 8 bytes each."""
+
+    def __init__(self, codes: array[int]) -> None:
+        self.codes = codes
+
+    @classmethod
+    def load(cls, plan: BenchmarkPlan) -> KnownLengths:
+        """Read what earlier runs learnt; empty where nothing is known."""
+        codes = array("Q")
+        try:
+            data = _file(plan).read_bytes()
+        except OSError:
+            return cls(codes)
+        codes.frombytes(data[: len(data) // RECORD_BYTES * RECORD_BYTES])
+        return cls(codes)
+
+    def get(self, key: int) -> int | None:
+        """Return the tokens of a key, None where it is not known."""
+        place = bisect_left(self.codes, key << TOKEN_BITS)
+        if place == len(self.codes) or self.codes[place] >> TOKEN_BITS != key:
+            return None
+        return self.codes[place] & MOST_TOKENS
 
 
-def expectations(subset: SubsetPlan, known: Mapping[int, int]) -> array[float]:
+def expectations(subset: SubsetPlan, known: KnownLengths) -> array[float]:
     """Return the expected output tokens of each document, the benchmark's typical length where none is known."""
     typical = subset.benchmark.expected_tokens
-    if not known:
+    if not known.codes:
         return array("f", [typical]) * len(subset.order)
     keys = (document_key(subset.subset, subset.document(index).id) for index in range(len(subset.order)))
-    return array("f", (float(known.get(key, typical)) for key in keys))
+    found = (known.get(key) for key in keys)
+    return array("f", (typical if tokens is None else float(tokens) for tokens in found))
 
 
 class Learner:
@@ -74,24 +94,28 @@ class Learner:
             self._sums[number][index] += tokens
             self._counts[number][index] += 1
 
-    def save(self) -> None:
-        """Merge with what earlier runs learnt. A cache that cannot be written is left as it is."""
-        known = load(self._plan)
+    def _new(self, known: KnownLengths) -> Iterator[int]:
+        """Yield the codes of this run's documents, each merged with what was known of it."""
         for keys, sums, counts in zip(self._keys, self._sums, self._counts, strict=True):
             for key, total, count in zip(keys, sums, counts, strict=True):
                 if count:
-                    new = total / count
-                    old = known.get(key)
-                    known[key] = round(new if old is None else old + MEMORY * (new - old))
-        flat = array("I")
-        for key, tokens in sorted(known.items()):
-            flat.append(key)
-            flat.append(min(tokens, 0xFFFFFFFF))
+                    new, old = total / count, known.get(key)
+                    tokens = new if old is None else old + MEMORY * (new - old)
+                    yield key << TOKEN_BITS | min(round(tokens), MOST_TOKENS)
+
+    def save(self) -> None:
+        """Merge with what earlier runs learnt. A cache that cannot be written is left as it is."""
+        known = KnownLengths.load(self._plan)
+        new = array("Q", sorted(self._new(known)))
+        if not new:
+            return
+        seen = KnownLengths(new)
+        kept = (code for code in known.codes if seen.get(code >> TOKEN_BITS) is None)
         path = _file(self._plan)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(flat.tobytes())
+            part.write_bytes(array("Q", merge(kept, new)).tobytes())
             part.replace(path)
         except OSError:
             part.unlink(missing_ok=True)

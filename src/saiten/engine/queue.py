@@ -40,7 +40,7 @@ class WorkQueue:
     def __init__(self, plans: Sequence[BenchmarkPlan], width: int) -> None:
         self._width = width
         self._places = [(plan, subset) for plan in plans for subset in plan.subsets]
-        known = {id(plan): lengths.load(plan) for plan in plans}
+        known = {id(plan): lengths.KnownLengths.load(plan) for plan in plans}
         self._expected = [lengths.expectations(subset, known[id(plan)]) for plan, subset in self._places]
         self._ready: deque[Item] = deque()
         self._documents = self._ordered()

@@ -117,6 +117,8 @@ class BenchmarkScorer:
         self.plan = plan
         self.metrics = plan.benchmark.metrics_for(plan.samples)
         self.tallies = {subset.subset: Tally(self.metrics) for subset in plan.subsets}
+        self.served: set[str] = set()
+        """Model names that the server's replies carried."""
         self.identities: tuple[str, ...] = ()
         """Identities of the choices of the document that `documents()` yielded last (of their last turn)."""
         self._waiting: deque[tuple[SubsetPlan, int, Document, tuple[Choice, ...], list[str]]] = deque()
@@ -167,6 +169,8 @@ class BenchmarkScorer:
             return None
         record = self.plan.generations.read(subset.locations[slot])
         generation = record.generation
+        if generation.model is not None:
+            self.served.add(generation.model)
         counts["answered"] += weight
         counts["copied"] += weight - 1
         counts["truncated"] += weight * (generation.finish_reason in {"length", "context_overflow"})
@@ -224,6 +228,8 @@ class BenchmarkScorer:
         total = evidence(everything)
         if total.answered and total.empty / total.answered > EMPTY_WARNING:
             notes = (*notes, f"{total.empty} of {total.answered} answers are empty: look at the model's chat template")
+        if len(self.served) > 1:
+            notes = (*notes, f"the server answered under several model names: {', '.join(sorted(self.served))}")
         if total.copied:
             notes = (*notes, f"{total.copied} of {total.answered} choices are copies: greedy decoding repeats itself")
         return BenchmarkResult(

@@ -10,14 +10,14 @@ from saiten.report.text import columns_of, fit, pad, plain, wrap
 from saiten.results.summary import BenchmarkResult, Evidence, MetricResult, RunResult, SubsetResult
 
 BOLD, DIM, RED, RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
-HEADER = ("benchmark", "metric", "score", "coverage", "cut", "loops", "unclosed", "failed", "n")
+HEADER = ("benchmark", "metric", "score", "coverage", "trunc.", "loops", "unclosed", "failed", "n")
 LEFT = {0, 1, 2}
 NAMES = (0, 1)
 """Columns that may be shortened when the terminal is narrow."""
 SHORTEST = 8
 GAP = "  "
 LEGEND = (
-    "± half-width of the 95 % interval; coverage: choices scored / due; cut, loops, unclosed: share of the answered "
+    "± half-width of the 95 % interval; coverage: choices scored / due; trunc., loops, unclosed: share of the answered "
     "choices that were cut at the token limit, repeat themselves, or never closed their reasoning; n: documents"
 )
 
@@ -28,6 +28,8 @@ class Line:
 
     cells: tuple[str, ...]
     style: str = ""
+    tail: str = ""
+    """Stands behind the cells, in place of those that are left out."""
 
 
 def render(
@@ -63,6 +65,7 @@ def _benchmark_lines(whole: BenchmarkResult, *, subsets: bool) -> Iterable[Line]
 
 
 def _lines(name: str, part: BenchmarkResult | SubsetResult) -> Iterable[Line]:
+    """Yield a line for each metric; the first one carries the counts, or, with choices missing, the word for it."""
     evidence = part.evidence
     counts = (
         _percent(evidence.scored, evidence.due, complete=evidence.complete),
@@ -70,31 +73,28 @@ def _lines(name: str, part: BenchmarkResult | SubsetResult) -> Iterable[Line]:
         str(evidence.failed),
         str(part.documents),
     )
-    for position, metric in enumerate(part.metrics):
-        whole = evidence.complete and metric.bounds is None
-        first = position == 0
-        yield Line(
-            (
-                plain(name) if first else "",
-                plain(metric.name) if metric.compatible else f"└ {plain(metric.name)}",
-                _score(metric, whole=whole),
-                *(counts if first else ("",) * len(counts)),
-            ),
-            RED if not whole else "" if metric.compatible else DIM,
-        )
+    whole = evidence.complete and all(metric.bounds is None for metric in part.metrics)
+    first = plain(name)
+    if not whole:
+        yield Line((first, "", "INCOMPLETE", *counts), RED)
+    for metric in part.metrics:
+        carries = whole and metric is part.metrics[0]
+        label = plain(metric.name) if metric.compatible else f"└ {plain(metric.name)}"
+        cells = (first if carries else "", label, _score(metric, whole=whole), *(counts if carries else ()))
+        differs = whole and not carries and metric.disagreement is not None
+        tail = f"differs in {100 * (metric.disagreement or 0):.1f} % of the documents" if differs else ""
+        yield Line(cells, RED if not whole else "" if metric.compatible else DIM, tail)
 
 
 def _score(metric: MetricResult, *, whole: bool) -> str:
     if not whole:
-        return "INCOMPLETE" if metric.bounds is None else "INCOMPLETE [{:.4f}, {:.4f}]".format(*metric.bounds)
+        return "–" if metric.bounds is None else "[{:.4f}, {:.4f}]".format(*metric.bounds)
     estimate = metric.estimate
     if estimate.value is None:
         return "–"
     text = f"{estimate.value:.4f}"
     if estimate.low is not None and estimate.high is not None:
         text += f" ± {max(estimate.value - estimate.low, estimate.high - estimate.value):.4f}"
-    if metric.disagreement is not None:
-        text += f" (differs in {100 * metric.disagreement:.1f} %)"
     return text
 
 
@@ -113,18 +113,22 @@ def _share(count: int, evidence: Evidence) -> str:
 
 
 def _grid(lines: Sequence[Line], width: int, *, ansi: bool) -> list[str]:
-    widths = [max(columns_of(line.cells[column]) for line in lines) for column in range(len(HEADER))]
-    for column in NAMES:
-        excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-        if excess > 0:
-            widths[column] = max(min(SHORTEST, widths[column]), widths[column] - excess)
+    widths = [
+        max(columns_of(line.cells[column]) for line in lines if column < len(line.cells))
+        for column in range(len(HEADER))
+    ]
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    while excess > 0 and max(widths[column] for column in NAMES) > SHORTEST:
+        widest = max(NAMES, key=lambda column: widths[column])
+        widths[widest] -= 1
+        excess -= 1
     text = []
     for line in lines:
         cells = [
             pad(fit(cell, widths[column]) if column in NAMES else cell, widths[column], right=column not in LEFT)
             for column, cell in enumerate(line.cells)
         ]
-        text.append(_styled(GAP.join(cells).rstrip(), line.style, ansi=ansi))
+        text.append(_styled(GAP.join([*cells, line.tail]).rstrip(), line.style, ansi=ansi))
     return text
 
 
@@ -137,7 +141,9 @@ def _notes(result: RunResult, width: int, *, ansi: bool) -> list[str]:
     missing = [whole for whole in result.benchmarks if not whole.evidence.complete]
     if missing:
         names = ", ".join(f"{whole.benchmark.name} {_missing(whole.evidence)}" for whole in missing)
-        text = f"INCOMPLETE: {plain(names)}. In [ ]: the score if every missing choice were wrong, or right. "
+        text = (
+            f"INCOMPLETE: {plain(names)}. In [ ]: the score if every missing choice were at its worst, or at its best. "
+        )
         text += "The same command again asks only for what is missing."
         notes += [_styled(line, RED, ansi=ansi) for line in wrap(text, width)]
     for whole in result.benchmarks:

@@ -45,7 +45,10 @@ class DetailsWriter:
         self._benchmark: Benchmark | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the writing process, if it does not run yet. It takes a while to load its libraries: call it early."""
+        if self._process is not None:
+            return
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "saiten.results.details_main"],
             stdin=subprocess.PIPE,
@@ -55,10 +58,13 @@ class DetailsWriter:
             | {"ARROW_DEFAULT_MEMORY_POOL": "system"},  # the default pool keeps what it once had
             start_new_session=True,  # a signal to the whole job must not tear a file: this process ends with the pipe
         )
+
+    def __enter__(self) -> Self:
         return self
 
     def begin(self, benchmark: Benchmark, samples: int) -> None:
         """Start a benchmark; documents added from here on are its. Finishes the one before."""
+        self.start()
         metrics = benchmark.metrics_for(samples)
         subsets = benchmark.dataset.configs
         paths = {subset: str(self.layout.details_file(benchmark, subset, self.stamp)) for subset in subsets}
@@ -83,12 +89,14 @@ class DetailsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._process is not None
+        if self._process is None:
+            return
         try:
             if kind is None:
                 self._send(End())
         finally:
             problem = self._finish()
+            self._process = None  # leaving a second time does nothing
         if kind is None and problem is not None:
             raise problem
 

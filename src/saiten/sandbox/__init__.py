@@ -1,0 +1,6 @@
+"""Running generated code without trusting it."""
+
+from saiten.sandbox.pool import Sandbox
+from saiten.sandbox.programs import StdinProgram
+
+__all__ = ["Sandbox", "StdinProgram"]

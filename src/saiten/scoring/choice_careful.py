@@ -124,7 +124,7 @@ _REMARKS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
 )
 _OPTION_LINE = re.compile(r"^[ \t>*_#(-]{0,12}(?P<letter>[A-Z])[*_]{0,4}(?:[.):]|[ \t]{1,4}[-–:]|$)", re.MULTILINE)
 _LONE_LINE = re.compile(rf"{_OPEN}(?P<letter>[A-Za-z]){_CLOSE}[.。]?{_CLOSE}\s*(?:<\|\w+\|>|</s>)?$")
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def stated_letter(text: str, choices: int) -> str | None:
 
 def _settled(text: str) -> str:
     """Return the text with full-width forms as ASCII and without invisible characters."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
+    return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
 
 
 _WORDS = (

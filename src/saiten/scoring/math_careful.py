@@ -12,6 +12,7 @@ Differs: which box is the last is decided here; math-verify joins boxes that sta
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
@@ -22,26 +23,26 @@ _LATEX = [LatexExtractionConfig()]
 _BOTH = [LatexExtractionConfig(), ExprExtractionConfig()]
 
 
-def careful_gold(text: str, kind: Literal["latex", "expression"]) -> list[Any]:
-    """Return the readings of the gold text."""
+def careful_equal(gold: str, kind: Literal["latex", "expression"], answer: str) -> bool:
+    """Return whether the answer states the gold answer."""
+    if kind == "latex" and _final(gold) == _final(answer):
+        return True
+    answers = parse(_final(answer), _BOTH, parsing_timeout=None)
+    return bool(answers) and bool(verify(_gold(gold, kind), answers, timeout_seconds=None))
+
+
+@lru_cache(maxsize=64)
+def _gold(text: str, kind: Literal["latex", "expression"]) -> list[Any]:
     if kind == "expression":
         read = parse(f"${text}$", _BOTH, parsing_timeout=None) or parse(text, _BOTH, parsing_timeout=None)
         return list(read) or [text]
     return list(parse(_final(text), _LATEX, parsing_timeout=None)) or [text]
 
 
-def careful_answer(text: str) -> list[Any]:
-    """Return the readings of the answer: [] where it states none."""
-    return list(parse(_final(text), _BOTH, parsing_timeout=None))
-
-
-def careful_equal(golds: list[Any], answers: list[Any]) -> bool:
-    """Return whether the answer is the gold answer."""
-    return bool(answers) and bool(verify(golds, answers, timeout_seconds=None))
-
-
 def _final(text: str) -> str:
     if r"\boxed" not in text and r"\fbox" not in text:
         return text
-    content = boxed_content(text, "last").removeprefix("{") if text.count("{") > text.count("}") else None
-    return rf"$\boxed{{{content or boxed_content(text, 'last')}}}$"
+    content = boxed_content(text, "last")
+    if content.count("{") > content.count("}"):
+        content = content.removeprefix("{")
+    return rf"$\boxed{{{content}}}$"

@@ -15,13 +15,13 @@ import re
 from functools import partial
 from typing import Any, Literal
 
-from latex2sympy2_extended.sets import FiniteSet
-from sympy import Number
+from latex2sympy2_extended.sets import FiniteSet as OrderedSet
+from sympy import FiniteSet, Number
 from sympy.parsing import parse_expr
 
 from saiten.scoring.math_attempt import attempt
 from saiten.scoring.math_latex import normalized, parsed, percentage
-from saiten.scoring.math_patterns import JOINED, groups
+from saiten.scoring.math_patterns import JOINED, Pattern, groups
 
 Role = Literal["answer", "latex gold", "plain gold"]
 
@@ -31,26 +31,28 @@ def _value(latex: str, percent: bool) -> Any:
     return percentage(value) if percent else value
 
 
-def _latex(match: re.Match[str]) -> tuple[Any, str]:
+def _texts(match: re.Match[str]) -> list[tuple[str, bool]]:
+    """Return the normalised text of each environment, and whether a percent sign follows it."""
     found = match.groupdict()
-    texts: list[str] = []
-    values: list[Any] = []
+    if bare := found.get("bare"):
+        return [(normalized(bare, "last"), False)]
+    texts = []
     for index in range(JOINED):
         text = next((text for name, text in found.items() if text and name.startswith(f"e{index}_")), None)
-        bare = found.get("bare") if index == 0 and text is None else None
-        if bare:
-            texts.append(normalized(bare, "last"))
-        elif text:
-            texts.append(normalized(text, "all"))
-        else:
-            continue
-        values.append(attempt(partial(_value, texts[-1], bool(found.get(f"p{index}"))), None))
-    if not values:
+        if text:
+            texts.append((normalized(text, "all"), bool(found.get(f"p{index}"))))
+    return texts
+
+
+def _latex(match: re.Match[str]) -> tuple[Any, str]:
+    texts = _texts(match)
+    if not texts:
         return None, ""
+    values = [attempt(partial(_value, text, percent), None) for text, percent in texts]
     if len(values) > 1 and all(value is not None for value in values):
         members = [member for value in values for member in (value.args if isinstance(value, FiniteSet) else (value,))]
-        return FiniteSet(*members), " and ".join(texts)
-    return values[0], texts[0]
+        return OrderedSet(*members), " and ".join(text for text, _ in texts)
+    return values[0], texts[0][0]
 
 
 def _plain(match: re.Match[str]) -> tuple[Any, str]:
@@ -66,14 +68,29 @@ def _plain(match: re.Match[str]) -> tuple[Any, str]:
     return attempt(lambda: parse_expr(text.replace("\n", " ").replace("^", "**"), evaluate=False), None), text
 
 
+def _ordered(text: str, patterns: tuple[Pattern, ...]) -> list[tuple[re.Match[str], Pattern]]:
+    """Return the matches of one priority in the order in which they are tried."""
+    found = [(match, pattern) for pattern in patterns for match in pattern.regex.finditer(text)]
+    return sorted(found, key=lambda item: (item[0].end(), -item[0].start()), reverse=True)
+
+
 def extract(text: str, role: Role) -> list[Any]:
     """Return what is read out of `text`: [], [string], or [sympy object, string]."""
     first = ""
     for patterns in groups(role):
-        found = [(match, pattern) for pattern in patterns for match in pattern.regex.finditer(text)]
-        for match, pattern in sorted(found, key=lambda item: (item[0].end(), -item[0].start()), reverse=True):
+        for match, pattern in _ordered(text, patterns):
             value, shown = _latex(match) if pattern.target == "latex" else _plain(match)
             first = first or shown
             if value is not None:
                 return [value, first] if first else [value]
     return [first] if first else []
+
+
+def first_text(text: str, role: Role) -> str | None:
+    """Return the string that `extract` puts last, where it is known without parsing: one LaTeX environment."""
+    for patterns in groups(role):
+        if matches := _ordered(text, patterns):
+            match, pattern = matches[0]
+            texts = _texts(match) if pattern.target == "latex" else []
+            return texts[0][0] or None if len(texts) == 1 else None
+    return None

@@ -3,7 +3,6 @@
 Asymmetric: the first argument is the gold answer. Only worker processes import this module.
 
 Source: reference measurement, described in its terms and checked against its recorded outputs.
-Differs: a set's members are ordered by value where possible; the old system relied on sympy's own order.
 """
 
 from __future__ import annotations
@@ -33,8 +32,11 @@ from sympy import (
     Set,
     Symbol,
     Tuple,
+    default_sort_key,
+    ordered,
     simplify,
 )
+from sympy.core.function import UndefinedFunction
 from sympy.core.relational import Relational
 
 from saiten.scoring.math_attempt import attempt
@@ -58,12 +60,13 @@ def _equal_items(gold: Any, answer: Any) -> bool:
 
 def equal(gold: Any, answer: Any) -> bool:
     """Return whether two sympy objects are equal. May raise anything that sympy raises."""
-    if _is_assignment(gold) and not _is_relation(answer):
-        gold = gold.rhs
-    elif _is_equation(answer) and not _is_relation(gold):
-        answer = answer.rhs
+    if _is_assignment(gold) and not _is_equation(answer):
+        gold = _last(gold).rhs
+    if _is_equation(answer) and not _is_equation(gold):
+        answer = _last(answer).rhs
     if _is_relation(gold) and isinstance(answer, Set):
-        gold = _as_set(gold)
+        relation = _without_functions(gold)
+        gold = attempt(relation.as_set, gold)
     if _same(gold, answer):
         return True
     if _is_relation(gold) and _is_relation(answer):
@@ -72,28 +75,38 @@ def equal(gold: Any, answer: Any) -> bool:
         return _equal_sets(gold, answer)
     if isinstance(gold, Symbol) or isinstance(answer, Symbol):
         return _equal_symbols(gold, answer)
-    if isinstance(gold, (Basic, MatrixBase)) and isinstance(answer, (Basic, MatrixBase)):
-        return _equal_numbers(gold, answer) or _difference_is_zero(gold, answer)
-    return False
+    return _equal_numbers(gold, answer) or _difference_is_zero(gold, answer)
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    """Return the relations that `value` joins by "and", or itself."""
+    return tuple(value.args) if isinstance(value, And) else (value,)
 
 
 def _is_relation(value: Any) -> bool:
-    return isinstance(value, Relational) or (
-        isinstance(value, And) and bool(value.args) and all(isinstance(part, Relational) for part in value.args)
-    )
+    return all(isinstance(part, Relational) for part in _parts(value))
 
 
 def _is_equation(value: Any) -> bool:
-    return isinstance(value, Eq)
+    return all(isinstance(part, Eq) for part in _parts(value))
 
 
 def _is_assignment(value: Any) -> bool:
-    return isinstance(value, Eq) and bool(is_expr_of_only_symbols(value.lhs))
+    return _is_equation(value) and bool(is_expr_of_only_symbols(_parts(value)[0].lhs))
 
 
-def _as_set(relation: Any) -> Any:
-    """Return the relation's solutions; where sympy cannot solve it, the relation."""
-    return attempt(relation.as_set, relation)
+def _last(equation: Any) -> Any:
+    return _last(equation.args[-1]) if isinstance(equation, And) else equation
+
+
+def _without_functions(value: Any) -> Any:
+    """Return `value` with each f(x) as a symbol, so that a relation of it can be solved."""
+    if not isinstance(value, Basic):
+        return value
+    parts = [_without_functions(part) for part in value.args]
+    if isinstance(value.func, UndefinedFunction):
+        return Symbol("_".join([value.func.__name__, *map(str, parts)]))
+    return attempt(lambda: value.func(*parts), value) if parts else value
 
 
 def _done(value: Any) -> Any:
@@ -101,19 +114,24 @@ def _done(value: Any) -> Any:
 
 
 def _same(gold: Any, answer: Any) -> bool:
-    return bool(gold == answer) or bool(_done(gold) == _done(answer))
+    """Return whether the two are the same once evaluated, by structure or as they are printed."""
+    gold, answer = _done(gold), _done(answer)
+    return attempt(lambda: bool(gold == answer) or str(gold) == str(answer), otherwise=False)
 
 
 def _equal_relations(gold: Any, answer: Any) -> bool:
-    if isinstance(gold, And) and isinstance(answer, And):
-        return len(gold.args) == len(answer.args) and all(
-            _equal_relations(left, right) for left, right in zip(gold.args, answer.args, strict=True)
-        )
+    if isinstance(gold, And):
+        # Where one side has more relations than the other, the old system ignored the rest.
+        return all(_equal_relations(left, right) for left, right in zip(gold.args, answer.args, strict=False))
     if not isinstance(gold, Relational) or not isinstance(answer, Relational):
         return False
-    if type(gold) is type(answer) and _equal_items(gold.lhs - gold.rhs, answer.lhs - answer.rhs):
+    if type(gold) is type(answer) and _equal_sides(gold.lhs, gold.rhs, answer.lhs, answer.rhs):
         return True
-    return _FLIPPED.get(type(gold)) is type(answer) and _equal_items(gold.lhs - gold.rhs, answer.rhs - answer.lhs)
+    return _FLIPPED.get(type(gold)) is type(answer) and _equal_sides(gold.lhs, gold.rhs, answer.rhs, answer.lhs)
+
+
+def _equal_sides(left: Any, right: Any, other_left: Any, other_right: Any) -> bool:
+    return attempt(lambda: equal(left - right, other_left - other_right), otherwise=False)
 
 
 def _equal_sets(gold: Any, answer: Any) -> bool:
@@ -123,36 +141,44 @@ def _equal_sets(gold: Any, answer: Any) -> bool:
         return (
             gold.left_open == answer.left_open
             and gold.right_open == answer.right_open
-            and _equal_items(gold.start, answer.start)
-            and _equal_items(gold.end, answer.end)
+            and equal(gold.start, answer.start)
+            and equal(gold.end, answer.end)
         )
-    if gold == answer or _no_difference(gold, answer):
+    if gold == answer:
         return True
-    if isinstance(gold, Tuple) and isinstance(answer, FiniteSet):
-        written = getattr(answer, "_unsorted_args", answer.args)
-        return _equal_members(tuple(gold.args), tuple(written))
-    return _equal_members(_members(gold), _members(answer))
-
-
-def _no_difference(gold: Any, answer: Any) -> bool:
-    if not isinstance(gold, Set) or not isinstance(answer, Set):
+    if isinstance(gold, Set) and isinstance(answer, Set) and gold.symmetric_difference(answer).is_empty:
+        return True
+    if isinstance(gold, Interval) != isinstance(answer, Interval):
+        gold, answer = _pair(gold), _pair(answer)
+    if not isinstance(gold, (FiniteSet, Tuple)) or not isinstance(answer, (FiniteSet, Tuple)):
         return False
-    return attempt(lambda: bool(gold.symmetric_difference(answer).is_empty), otherwise=False)
-
-
-def _members(value: Any) -> tuple[Any, ...] | None:
-    """Return the members in order; an open interval (a, b) may have been meant as a pair. None: not countable."""
-    if isinstance(value, (FiniteSet, Tuple)):
-        return tuple(value.args)
-    if isinstance(value, Interval) and value.left_open and value.right_open:
-        return (value.start, value.end)
-    return None
-
-
-def _equal_members(gold: tuple[Any, ...] | None, answer: tuple[Any, ...] | None) -> bool:
-    if gold is None or answer is None or len(gold) != len(answer):
+    if len(gold) != len(answer):
         return False
-    return all(_equal_items(left, right) for left, right in zip(gold, answer, strict=True))
+    return all(equal(left, right) for left, right in zip(*_in_order(gold, answer), strict=True))
+
+
+def _pair(value: Any) -> Any:
+    """Return an open interval (a, b) as the pair that it may have been meant as; anything else as it is."""
+    return Tuple(value.start, value.end) if isinstance(value, Interval) and value.is_open else value
+
+
+def _in_order(gold: Any, answer: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return the members in the order in which they are compared: a gold tuple's as written, a gold set's by value."""
+    if isinstance(gold, FiniteSet):
+        return _by_value(gold.args), _by_value(answer.args)
+    if isinstance(answer, FiniteSet):
+        written = getattr(answer, "_unsorted_args", None)
+        return gold.args, _by_value(answer.args) if written is None else written
+    return gold.args, answer.args
+
+
+def _by_value(members: Sequence[Any]) -> list[Any]:
+    return list(ordered(members, keys=_value_key, default=False))
+
+
+def _value_key(member: Any) -> Any:
+    value = _last(member).rhs if _is_assignment(member) else member
+    return attempt(lambda: default_sort_key(value.evalf()), None) or default_sort_key(value)
 
 
 def _letters(value: Any) -> str | None:

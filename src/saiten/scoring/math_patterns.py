@@ -35,7 +35,7 @@ _ENVIRONMENTS = (
     ("square", r"\s\[", r"[^\n\]\[]", r"\]\s"),
 )
 _NUMBER = (
-    r"(?<!\d)(?:"
+    r"(?:"
     r"(?P<integer1>-?\d{1,3}(?:[ ,]\d{3})+)(?P<decimal1>\.\d+)?|"
     r"(?P<integer2>-?\d+)(?P<decimal2>[.,]\d+)|"
     r"(?P<decimal3>\.\d+)|"
@@ -67,10 +67,7 @@ def _environment(index: int, *, boxed: bool) -> str:
 
 
 def _environments(*, boxed: bool) -> str:
-    lead = r"\s*" if boxed else ""
-    more = "".join(
-        rf"{lead}(?:\s*(?:,?and|,?or|,)\s*{_environment(index, boxed=boxed)})?" for index in range(1, JOINED)
-    )
+    more = "".join(rf"(?:\s*(?:and|or|,)\s*{_environment(index, boxed=boxed)})?" for index in range(1, JOINED))
     return f"(?:{_environment(0, boxed=boxed)}{more})"
 
 

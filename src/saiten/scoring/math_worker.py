@@ -12,13 +12,13 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from types import FrameType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from saiten.scoring.math_attempt import attempt
-from saiten.scoring.math_careful import careful_answer, careful_equal, careful_gold
-from saiten.scoring.math_compatible import extract
+from saiten.scoring.math_careful import careful_equal
+from saiten.scoring.math_compatible import Role, extract, first_text
 from saiten.scoring.math_equality import equal_any
 from saiten.scoring.math_protocol import STEP_SECONDS, Judged, Pair
 from saiten.scoring.workers import Limits, Reply, serve
@@ -55,30 +55,37 @@ class Steps:
         return otherwise
 
 
-def _cut_off(_signum: int, _frame: FrameType | None) -> None:
+def cut_off(_signum: int, _frame: FrameType | None) -> None:
+    """Handle SIGPROF: end the step that used up its time."""
     raise _CutOffError
 
 
 def judge(pair: Pair, steps: Steps) -> Judged:
     """Compare both ways. A step that was cut off leaves its text unread, or the two not equal."""
-    golds = steps.run("gold", lambda: _gold(pair.gold, pair.kind), []) or [pair.gold]
-    answers: list[Any] = steps.run("answer", lambda: extract(pair.answer, "answer"), [])
-    match = steps.run("comparison", lambda: equal_any(golds, answers), otherwise=False)
-    accurate = steps.run("careful reading", lambda: _careful(pair), otherwise=False)
-    shown = str(answers[-1]) if answers else None
+    same = steps.run("answer", lambda: _same_text(pair), None)
+    shown = same
+    match = same is not None
+    if not match:
+        golds = steps.run("gold", lambda: _gold(pair.gold, _role(pair)), []) or [pair.gold]
+        answers: list[Any] = steps.run("answer", lambda: extract(pair.answer, "answer"), [])
+        match = steps.run("comparison", lambda: equal_any(golds, answers), otherwise=False)
+        shown = str(answers[-1]) if answers else None
+    accurate = steps.run("careful reading", lambda: careful_equal(pair.gold, pair.kind, pair.answer), otherwise=False)
     return Judged(match=match, accurate=accurate, extracted=shown, note=", ".join(steps.notes))
 
 
-@lru_cache(maxsize=64)
-def _gold(text: str, kind: Literal["latex", "expression"]) -> list[Any]:
-    return extract(text, "latex gold" if kind == "latex" else "plain gold")
+def _role(pair: Pair) -> Role:
+    return "latex gold" if pair.kind == "latex" else "plain gold"
 
 
-_careful_gold = lru_cache(maxsize=64)(careful_gold)
+_gold = lru_cache(maxsize=64)(extract)
+_gold_text = lru_cache(maxsize=64)(first_text)
 
 
-def _careful(pair: Pair) -> bool:
-    return careful_equal(_careful_gold(pair.gold, pair.kind), careful_answer(pair.answer))
+def _same_text(pair: Pair) -> str | None:
+    """Return what both texts say if it is the same text: equal, and nothing needs to be parsed."""
+    gold = _gold_text(pair.gold, _role(pair))
+    return gold if gold is not None and gold == first_text(pair.answer, "answer") else None
 
 
 def _handle(request: bytes) -> Reply:
@@ -91,7 +98,7 @@ def main() -> None:
     """Serve until the parent closes the pipe."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGPROF, _cut_off)
+    signal.signal(signal.SIGPROF, cut_off)
     serve(_handle, Limits())
 
 

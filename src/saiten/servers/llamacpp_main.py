@@ -55,6 +55,8 @@ def serve(options: argparse.Namespace, key: str) -> Any:
     params.endpoint_metrics = True
     params.cache_ram_mib = 0  # a store of old prompts, up to 8 GiB: benchmark prompts do not come again
     params.cache_idle_slots = False
+    neutral = params.sampling  # what a request does not say must not be decided by llama.cpp's own taste
+    neutral.temp, neutral.top_p, neutral.top_k, neutral.min_p = 1.0, 1.0, 0, 0.0
     params.verbosity = _ERRORS_AND_WARNINGS
     return xllamacpp.Server(params)
 

@@ -90,7 +90,7 @@ class Reader:
         character = self.peek()
         if character == ",":
             self.at += 1
-        elif character != closing:
+        elif character not in {closing, ""}:  # at the end, what does not close is the better message
             raise self.fail("expected a comma")
 
     def key(self) -> str:
@@ -105,14 +105,15 @@ class Reader:
 
     def value(self, closing: str, depth: int) -> Node:
         """Read a value; `closing` is what ends the braces around it, empty outside of all."""
+        self.skip()
         where = self.where
         match self.peek():
             case "{":
                 self.at += 1
-                return self.entries("}", ":=", depth + 1)
+                return Table(self.entries("}", ":=", depth + 1).entries, where)
             case "[":
                 self.at += 1
-                return self.items(depth + 1)
+                return Items(self.items(depth + 1), where)
             case '"' | "'":
                 return Text(self.quoted(), where, quoted=True)
             case _:
@@ -125,11 +126,10 @@ class Reader:
             self.at += 1
         return self.text[start : self.at].strip()
 
-    def items(self, depth: int) -> Items:
-        """Read a list up to its bracket."""
+    def items(self, depth: int) -> tuple[Node, ...]:
+        """Read the values of a list up to its bracket."""
         if depth > DEEPEST:
             raise self.fail("too many brackets in each other")
-        where = self.where
         found: list[Node] = []
         while (character := self.peek()) != "]":
             if not character:
@@ -137,7 +137,7 @@ class Reader:
             found.append(self.value("]", depth))
             self.comma("]")
         self.at += 1
-        return Items(tuple(found), where)
+        return tuple(found)
 
     def quoted(self) -> str:
         """Read a quoted text."""

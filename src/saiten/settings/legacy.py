@@ -107,6 +107,8 @@ class Reading:
             if key not in names:
                 shown = repr(key) if BARE_KEY.match(key) else "with that name"
                 near = suggestion(key, names) or f"; there are: {', '.join(names)}"
+                if key in SETTINGS and key not in names:
+                    near = f"; it belongs into {PARAMETERS}={{{key}:…}} (in a file: generation)"
                 self.errors.append(f"{node.where}: {inside}no setting {shown}{near}")
 
     def table(self, node: Node | None, name: str) -> Table | None:

@@ -257,3 +257,12 @@ def test_requests_that_vllm_refuses_are_refused(mock: Mock, request_body: dict[s
     got, data = ask(mock, request_body)
     assert got == status
     assert json.loads(data)["error"]["message"]
+
+
+def test_fixed_mode_answers_after_the_latency(mock: Mock) -> None:
+    mock.configure(mode="fixed", latency=0.08, jitter=0.0)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda tag: answer(mock, FOUR.format(tag)), range(8)))
+    entries = mock.call("GET", "/ledger")
+    assert all(entry["done"] - entry["at"] >= 0.075 for entry in entries)
+    assert mock.stats()["peak_in_flight"] >= 2

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,11 @@ CATEGORIES = (
 )
 
 
+def old_cases() -> list[dict[str, Any]]:
+    text = gzip.decompress(shared_path("fixtures/parity/aggregation/dev.jsonl.gz").read_bytes())
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def jmmlu() -> Benchmark:
     return benchmark("jmmlu", subsets=("physics", "algebra", "law"), summary=CATEGORIES)
 
@@ -31,8 +37,7 @@ VALUES = {"physics": [1.0, 0.0, 1.0, 1.0], "algebra": [0.0, 0.0], "law": [1.0, 1
 
 
 def test_the_order_is_that_of_the_old_system() -> None:
-    lines = gzip.open(shared_path("fixtures/parity/aggregation/dev.jsonl.gz"), "rt").read().splitlines()
-    orders = [json.loads(line)["expected"]["internal"]["tasks"] for line in lines]
+    orders = [case["expected"]["internal"]["tasks"] for case in old_cases()]
     assert orders
     assert all(tuple(order) == ROWS for order in orders)
 
@@ -125,7 +130,7 @@ def test_the_file_is_strict_json(tmp_path: Path) -> None:
     place = layout(tmp_path)
     written = write_aggregated(run_result(benchmark_result(jmmlu(), VALUES)), place)
     assert written == place.aggregated
-    told = json.loads(written.read_text(), parse_constant=lambda name: pytest.fail(name))
+    told = json.loads(written.read_text(), parse_constant=pytest.fail)
     assert told["results"]["jmmlu"] == pytest.approx(6 / 9)
 
 
@@ -158,12 +163,11 @@ def test_micro_averages_agree_with_the_old_aggregation() -> None:
     from saiten.types import Estimate
 
     made = find("jmmlu")
-    lines = gzip.open(shared_path("fixtures/parity/aggregation/dev.jsonl.gz"), "rt").read().splitlines()
-    case = next(c for c in map(json.loads, lines) if c["input"]["case"].startswith("full_one_file_per_task"))
+    case = next(case for case in old_cases() if case["input"]["case"].startswith("full_one_file_per_task"))
     parts: dict[str, SubsetResult] = {}
     for file in case["input"]["files"].values():
         for key, row in file["json"]["results"].items():
-            _, task, *_ = [*key.split("|"), ""]
+            task = key.removeprefix("swallow|").removesuffix("|0")
             base, _, subset = task.partition(":")
             if base != "swallow_jmmlu" or subset == "_average":
                 continue

@@ -22,7 +22,7 @@ def aime() -> Benchmark:
 
 
 def tallies(values: dict[str, list[float]]) -> dict[str, TaskTally]:
-    made = {}
+    made: dict[str, TaskTally] = {}
     for subset, numbers in values.items():
         tally = made.setdefault(f"swallow|aime:{subset}|0", TaskTally())
         for index, value in enumerate(numbers):
@@ -148,11 +148,11 @@ def test_summaries_hold_hashes_and_counts() -> None:
 
 
 def test_the_file_is_strict_json_readable_by_pandas(tmp_path: Path) -> None:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]  # has no stubs of its own
 
     path = export_results(run_result(benchmark_result(aime(), VALUES)), layout(tmp_path), "2025-08-18T10-20-30.000001")
     assert path.name == "results_2025-08-18T10-20-30.000001.json"
-    told = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))
+    told = json.loads(path.read_text(), parse_constant=pytest.fail)
     frame = pd.DataFrame(told["results"]).T
     assert frame.loc["swallow|aime:24|0", "extractive_match"] == pytest.approx(2 / 3)
 

@@ -36,6 +36,8 @@ def handle(request: bytes) -> Reply:
             return Reply(_allocate())
         case b"file":
             return Reply(_write())
+        case _:
+            pass
     return Reply(request)
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
@@ -68,7 +69,7 @@ def test_a_worker_that_takes_too_much_cpu_costs_only_its_request() -> None:
 
 
 def test_a_worker_that_hangs_without_using_the_cpu_is_ended() -> None:
-    with pool(wall_seconds=3.0) as workers:
+    with pool(wall_seconds=2.0) as workers:
         with pytest.raises(WorkerDiedError) as died:
             workers.submit(b"sleep").result()
         assert died.value.timed_out
@@ -119,14 +120,19 @@ def test_workers_end_with_the_pool() -> None:
 
 
 def test_leaving_by_an_error_does_not_wait_for_the_work() -> None:
+    def interrupted() -> None:
+        with pool(wall_seconds=60) as workers:
+            futures.append(workers.submit(b"sleep"))
+            while not workers.started:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    futures: list[Future[bytes]] = []
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), pool(wall_seconds=60) as workers:
-        future = workers.submit(b"sleep")
-        while not workers.started:
-            time.sleep(0.01)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert time.monotonic() - start < 30
-    assert isinstance(future.exception(), WorkerDiedError)
+    assert isinstance(futures[0].exception(), WorkerDiedError)
 
 
 def test_workers_end_when_their_parent_is_killed_even_in_the_middle_of_work() -> None:

@@ -73,8 +73,8 @@ def limit_everything(*, processes: int | None) -> None:
 
 
 def limit_cpu(seconds: float) -> None:
-    """Kill this process after so many seconds of processor time, rounded up to whole ones."""
-    whole = max(1, ceil(seconds))
+    """Kill this process about a second after so many seconds of processor time; the exact limit is judged later."""
+    whole = ceil(seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     lowest = whole if hard == resource.RLIM_INFINITY else min(whole, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (lowest, lowest))

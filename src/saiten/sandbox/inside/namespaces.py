@@ -58,8 +58,11 @@ def become_nobody() -> None:
         kernel.drop_capabilities()
 
 
-def run_in_child() -> None:
-    """Go on in a child process; this one only waits for it and ends with it."""
+def run_in_child() -> int:
+    """Go on in a child process, the init of the new process namespace; this one waits for it and ends with it.
+
+    Returns the end of a pipe that becomes readable when this process is gone.
+    """
     alive, dies_with_launcher = os.pipe()
     child = os.fork()
     if child:
@@ -69,7 +72,7 @@ def run_in_child() -> None:
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     os.close(dies_with_launcher)
-    limits.die_with_launcher(alive)
+    return alive
 
 
 def _build_tree(places: Places) -> None:

@@ -10,7 +10,6 @@ tuple (1, 2). Tables of tags: `_MAKERS` and `_tagged`.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -26,6 +25,7 @@ VALUES = 1_000_000
 DEPTH = 200
 _ITERATOR_ITEMS = 100_000
 """Most items that are taken from a returned iterator."""
+GONE = "the program's process is gone"
 _SMALL = 1 << 63
 
 Json = Any
@@ -62,13 +62,13 @@ def send(descriptor: int, message: Json) -> None:
         try:
             view = view[os.write(descriptor, view) :]
         except OSError as error:
-            raise Ended(str(error)) from error
+            raise Ended(GONE) from error
 
 
-def receive(descriptor: int) -> Json:
+def receive(descriptor: int, longest: int = MESSAGE_BYTES) -> Json:
     """Read one frame. Raises WireError."""
     size = int.from_bytes(_exactly(descriptor, 4), "big")
-    if size > MESSAGE_BYTES:
+    if size > longest:
         raise WireError(f"a message of {size} bytes is too long")
     return parse(_exactly(descriptor, size))
 
@@ -94,9 +94,9 @@ def _exactly(descriptor: int, size: int) -> bytes:
         try:
             part = os.read(descriptor, min(size, 1 << 20))
         except OSError as error:
-            raise Ended(str(error)) from error
+            raise Ended(GONE) from error
         if not part:
-            raise Ended("the other process is gone")
+            raise Ended(GONE)
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
@@ -246,8 +246,3 @@ _ITEM_LISTS: dict[str, Callable[[list[Any]], object]] = {
     "V": lambda items: dict(enumerate(items)).values(),
     "I": iter,
 }
-
-
-def same_number(first: float, second: float) -> bool:
-    """Tell whether two numbers are the same value, NaN included."""
-    return first == second or (math.isnan(first) and math.isnan(second))

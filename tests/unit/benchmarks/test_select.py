@@ -1,0 +1,200 @@
+"""Finding benchmarks: by name, old id, group, glob, file; one file imported at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from saiten.benchmarks import find, names, select
+from saiten.benchmarks.index import GROUPS, builtin, group
+from saiten.benchmarks.known import OLD_TASKS
+from saiten.errors import Exit, UsageError, UserError
+
+USER_FILE = """
+from saiten.scoring.choice import ChoiceLetter
+from saiten.scoring.metrics import mean
+from saiten.types import Benchmark, Dataset, Document, Sampling
+
+def document(row):
+    return Document(id=row["id"], turns=(row["q"],), target=row["a"])
+
+BENCHMARK = Benchmark(
+    name="mine",
+    task="mine",
+    language="en",
+    version=1,
+    dataset=Dataset(path="data/mine.jsonl", split="test", local=True, columns=("id", "q", "a")),
+    document=document,
+    prompt="{q}",
+    scorer=ChoiceLetter(language="en", choices=4),
+    metrics=(mean("extractive_match"),),
+    sampling=Sampling(temperature=0.0),
+)
+"""
+
+
+@pytest.fixture
+def user_file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(USER_FILE)
+    return path
+
+
+def chosen(*selectors: str) -> list[tuple[str, int]]:
+    return [(selected.benchmark.name, len(selected.subsets)) for selected in select(selectors)]
+
+
+@pytest.mark.parametrize(
+    ("selectors", "expected"),
+    [
+        (["jmmlu"], [("jmmlu", 53)]),
+        (["swallow|swallow_jmmlu|0|0"], [("jmmlu", 53)]),
+        (["swallow|swallow_jmmlu|0"], [("jmmlu", 53)]),
+        (["swallow|swallow_jmmlu:anatomy|0|0"], [("jmmlu", 1)]),
+        (["swallow_jmmlu:anatomy"], [("jmmlu", 1)]),
+        (["jmmlu:college_*"], [("jmmlu", 6)]),
+        (["jm*:anatomy"], [("jmmlu", 1)]),
+        (["jmmlu:anatomy", "math_500", "jmmlu:virology", "jmmlu:anatomy"], [("jmmlu", 2), ("math_500", 1)]),
+        (["math_500, jmmlu:anatomy"], [("math_500", 1), ("jmmlu", 1)]),
+        (["math_500", "swallow|math_500|0|0"], [("math_500", 1)]),
+        (["sample_*"], [("sample_choice_ja", 1), ("sample_math", 1)]),
+    ],
+)
+def test_a_selector_names_benchmarks_and_subsets(selectors: list[str], expected: list[tuple[str, int]]) -> None:
+    assert chosen(*selectors) == expected
+
+
+def test_subsets_come_in_the_benchmarks_own_order() -> None:
+    (selected,) = select(("jmmlu:virology", "jmmlu:anatomy"))
+    assert selected.subsets == ("virology", "anatomy")
+    assert [s for s in selected.benchmark.dataset.configs if s in selected.subsets] == list(selected.subsets)
+
+
+@pytest.mark.parametrize("name", [*builtin()])
+def test_each_benchmark_is_found_by_its_name_and_by_the_id_its_file_states(name: str) -> None:
+    benchmark = find(name)
+    entry = builtin()[name]
+    assert (benchmark.name, benchmark.language, benchmark.task) == (name, entry.language, entry.task())
+    assert find(f"swallow|{benchmark.task}|0|0").name == name
+
+
+def test_names_and_task_ids_are_unique() -> None:
+    files = [
+        path.stem
+        for language in ("ja", "en")
+        for path in (builtin()["jmmlu"].path.parents[1] / language).glob("[!_]*.py")
+    ]
+    assert sorted(files) == sorted(builtin())
+    tasks = [entry.task() for entry in builtin().values()]
+    assert len(set(tasks)) == len(tasks)
+
+
+def test_groups_leave_our_own_small_sets_to_the_demo() -> None:
+    everything = {name for name in builtin() if not name.startswith("sample_")}
+    assert set(group("ja") or ()) | set(group("en") or ()) == set(group("all") or ()) == everything
+    assert group("demo") == ["sample_choice_ja", "sample_math", "humaneval"]
+    assert group("nothing") is None
+    assert {selected.benchmark.name for selected in select(("all",))} == everything
+    assert set(GROUPS) == {"ja", "en", "all", "demo"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("jmlu", "no benchmark 'jmlu'; did you mean 'jmmlu'?"),
+        ("", "an empty benchmark name"),
+        ("zz*", "no benchmark matches 'zz*'"),
+        ("jmmlu:anatomi", "jmmlu has no subset 'anatomi'; did you mean 'anatomy'?; there are: japanese_history"),
+        ("math_500:x", "math_500 has no subset 'x'; it has none"),
+        ("swallow|gpqa:diamond|0|0", "'gpqa:diamond' is a known task, but not in this version of saiten"),
+        ("swallow|lcb:codegeneration_v5_v6|0|0", "is a known task, but not in this version"),
+        ("gpqa", "'gpqa' is a known task, but not in this version"),
+        ("swallow|math_501|0|0", "no task 'math_501'; did you mean 'math_500'"),
+        ("swallow|math_500|5|0", "few-shot examples are not supported"),
+        ("leaderboard|math_500|0|0", "no suite 'leaderboard'; there is: swallow"),
+        ("swallow|math_500|0|0|0", "not a task id"),
+        ("swallow|math_500|zero|0", "few-shot"),
+    ],
+)
+def test_a_wrong_selector_is_a_usage_error_that_helps(selector: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        select((selector,))
+    assert message in str(error.value)
+    assert error.value.exit == Exit.USAGE
+
+
+def test_every_old_task_is_either_here_or_known_to_be_missing() -> None:
+    here = {entry.task().partition(":")[0] for entry in builtin().values()}
+    for task in set(OLD_TASKS) - here:
+        with pytest.raises(UsageError, match="known task"):
+            select((f"swallow|{task}|0|0",))
+    for task in set(OLD_TASKS) & here:
+        assert select((f"swallow|{task}|0|0",))
+
+
+def test_find_wants_one_benchmark() -> None:
+    with pytest.raises(UsageError, match="'demo' names 3 benchmarks; name one"):
+        find("demo")
+
+
+def test_a_users_file_is_loaded_with_its_data_beside_it(user_file: Path) -> None:
+    (selected,) = select((str(user_file),))
+    assert selected.benchmark.name == "mine"
+    assert selected.benchmark.dataset.path == str(user_file.parent / "data" / "mine.jsonl")
+
+
+def test_a_users_file_can_stand_beside_benchmarks_but_not_share_a_name(user_file: Path) -> None:
+    assert chosen("math_500", str(user_file)) == [("math_500", 1), ("mine", 1)]
+    user_file.write_text(USER_FILE.replace('"mine"', '"math_500"'))
+    with pytest.raises(UsageError, match="two benchmarks are named 'math_500'"):
+        select(("math_500", str(user_file)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("def document(row):", "def document(row)"), "mine.py:6: SyntaxError: expected ':'"),
+        (("from saiten.types import", "from saiten.typos import"), "mine.py:4: ModuleNotFoundError"),
+        (("    version=1,\n", ""), "mine.py:9: TypeError"),
+        (("BENCHMARK =", "BENCHMARKS ="), "BENCHMARK must be a saiten.types.Benchmark, and there is none"),
+        (("BENCHMARK = Benchmark(", "BENCHMARK = dict("), "and it is a dict"),
+    ],
+)
+def test_what_is_wrong_with_a_users_file_is_told_with_its_line(
+    change: tuple[str, str], message: str, user_file: Path
+) -> None:
+    user_file.write_text(USER_FILE.replace(*change))
+    with pytest.raises(UserError) as error:
+        select((str(user_file),))
+    assert message in str(error.value)
+    assert error.value.exit == Exit.CONFIGURATION
+
+
+def test_a_benchmark_of_another_package_is_found_by_its_entry_point(
+    user_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (user_file.parent / "their_package.py").write_text(USER_FILE.replace('"mine"', '"theirs"'))
+    info = user_file.parent / "their_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[saiten.benchmarks]\ntheirs = their_package:BENCHMARK\nbroken = their_package:NOTHING\n"
+    )
+    monkeypatch.syspath_prepend(str(user_file.parent))
+    assert "theirs" in names()
+    assert find("theirs").dataset.path == str(user_file.parent / "data" / "mine.jsonl")
+    with pytest.raises(UserError, match="benchmark 'broken' of the package 'their-package' cannot be loaded"):
+        find("broken")
+
+
+def test_finding_one_benchmark_imports_only_its_file_and_nothing_heavy() -> None:
+    code = (
+        "import sys; from saiten.benchmarks import find; find('jmmlu'); "
+        "print(sorted(m for m in sys.modules if m.startswith(('saiten.benchmarks.ja.', 'saiten.benchmarks.en.'))), "
+        "sorted({'pyarrow', 'huggingface_hub', 'sympy', 'yaml', 'aiohttp', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['saiten.benchmarks.ja.jmmlu'] []"
