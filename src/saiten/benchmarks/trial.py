@@ -1,7 +1,8 @@
 """Trying a scorer out: a gold answer must score best, an empty one worst.
 
 How an answer is put into words is the prompt's business, so the gold answer is tried in each of the answer lines that
-the benchmarks use. Code is judged by its execution: there the verdict is what is tried.
+the benchmarks use. Code is judged by its execution: there the verdict is what is tried, with the starter code of
+`document.extra["prompt"]` put before the target as a model would.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ ANSWER_LINES = (
 
 def try_scorer(benchmark: Benchmark, document: Document) -> Iterator[tuple[Level, str]]:
     """Yield (level, message) for each way in which the scorer does not behave on this document."""
-    passed, failed = Verdict(kind="execution", status="passed"), Verdict(kind="execution", status="failed")
     code = benchmark.verifier is not None
-    golds = [choice(line.format(document.target), document, passed if code else None) for line in ANSWER_LINES]
-    empty = choice("", document, failed if code else None)
+    gold = f"{document.extra.get('prompt', '')}{document.target}" if code else document.target
+    golds = [choice(line.format(gold), document, execution(passed=True) if code else None) for line in ANSWER_LINES]
+    empty = choice("", document, execution(passed=False) if code else None)
     try:
         *gold_scores, empty_score = score_each(benchmark, document, [*golds, empty])
     except USER_CODE_ERRORS as error:
@@ -54,6 +55,11 @@ def try_scorer(benchmark: Benchmark, document: Document) -> Iterator[tuple[Level
             )
         if empty_value is not None and empty_value > metric.worst:
             yield "warning", f"document {document.id!r}: an empty answer scores {empty_value:g} in {metric.name!r}"
+
+
+def execution(*, passed: bool) -> Verdict:
+    """Return the verdict of a program that passed its tests, or of one that did not."""
+    return Verdict(kind="execution", status="passed" if passed else "failed", value=float(passed))
 
 
 def choice(text: str, document: Document, verdict: Verdict | None = None) -> Choice:

@@ -20,6 +20,7 @@ import msgspec
 from saiten.errors import UserError
 
 if TYPE_CHECKING:
+    from _csv import Reader as _csv_reader  # noqa: N813  # the type of csv.reader(), which csv does not name before 3.13
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -174,25 +175,31 @@ def _lenient(text: bytes, where: str, error: Exception) -> tuple[Any, bytes]:
 
 
 def _csv(path: Path, name: str, delimiter: str, headerless: tuple[str, ...]) -> Iterator[Record]:
-    csv.field_size_limit(MAX_ROW)
-    with io.TextIOWrapper(open_stream(path, name), encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        columns = list(headerless)
-        try:
-            for cells in reader:
-                if not cells:
-                    continue
-                if not columns:
-                    columns = _header(cells, name)
-                elif len(cells) != len(columns):
-                    raise UserError(
-                        f"{name}: line {reader.line_num} has {len(cells)} cells where there are {len(columns)} columns "
-                        f"({', '.join(columns)})"
-                    )
-                elif reader.line_num > 1 or cells != columns:
-                    yield msgspec.json.encode(dict(zip(columns, cells, strict=True))), columns
-        except csv.Error as error:
-            raise UserError(f"{name}: line {reader.line_num}: {error}") from error
+    before = csv.field_size_limit(MAX_ROW)
+    try:
+        with io.TextIOWrapper(open_stream(path, name), encoding="utf-8-sig", newline="") as text:
+            yield from _csv_rows(csv.reader(text, delimiter=delimiter, strict=True), name, headerless)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _csv_rows(reader: _csv_reader, name: str, headerless: tuple[str, ...]) -> Iterator[Record]:
+    columns = list(headerless)
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if not columns:
+                columns = _header(cells, name)
+            elif len(cells) != len(columns):
+                raise UserError(
+                    f"{name}: line {reader.line_num} has {len(cells)} cells where there are {len(columns)} columns "
+                    f"({', '.join(columns)})"
+                )
+            elif reader.line_num > 1 or cells != columns:
+                yield msgspec.json.encode(dict(zip(columns, cells, strict=True))), columns
+    except csv.Error as error:
+        raise UserError(f"{name}: line {reader.line_num}: {error}") from error
 
 
 def _header(cells: list[str], name: str) -> list[str]:

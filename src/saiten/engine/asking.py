@@ -140,7 +140,7 @@ class Asking:
                 on_stored=stored,
                 on_last=self.on_last,
                 drain_seconds=self.access.drain_seconds,
-                synced_each=self.endpoint.provider.paid,
+                synced_each=self.endpoint.paid,
             )
             self.progress.state = "generating"
             watching = asyncio.ensure_future(self._watch(client))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import re
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -86,7 +87,8 @@ OVERFLOW = re.compile(
     r"context[ _]length|context[ _]window|context size|context[ _]limit|exceed_context_size"
     r"|prompt is too long|prompt too long|input is too long|input token count.{0,40}exceeds|input length.{0,60}exceeds?"
     r"|(?:decoder )?prompt.{0,40}longer than the maximum model length|maximum input length"
-    r"|max_tokens must be at least 1, got (?:0|-\d+)|too many (?:input )?tokens|reduce the length of the (?:messages|prompt)",
+    r"|max_tokens must be at least 1, got (?:0|-\d+)|too many (?:input )?tokens"
+    r"|reduce the length of the (?:messages|prompt)",
     re.IGNORECASE,
 )
 """Texts of vLLM (0.6 to 0.32), llama.cpp, OpenAI, Anthropic, Gemini and TGI for a prompt that leaves no room."""
@@ -102,7 +104,8 @@ QUOTA = re.compile(
     re.IGNORECASE,
 )
 NO_MODEL = re.compile(
-    r"model.{0,200}(?:not (?:found|exist|available)|does not exist)|no such model|unknown model", re.I | re.S
+    r"model.{0,200}(?:not (?:found|exist|available)|does not exist)|no such model|unknown model",
+    re.IGNORECASE | re.DOTALL,
 )
 STREAM_FIELD = re.compile(r"\bstream(?:ing)?\b", re.IGNORECASE)
 N_WORD = re.compile(r"(?<![\w-])['\"`]?n['\"`]?(?:\s*[=>]|(?![\w']))", re.IGNORECASE)
@@ -118,6 +121,12 @@ def one_line(text: str, limit: int = SHOWN) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def page_title(text: str) -> str:
+    """Return what a web page is called, for messages."""
+    title = re.search(r"<title[^>]*>(.*?)</title>", text[:20_000], re.IGNORECASE | re.DOTALL)
+    return f"a web page, {one_line(title[1], 80)!r}" if title else f"a web page, {one_line(text, 80)!r}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
     """What a server says about its refusal."""
@@ -130,7 +139,7 @@ class ErrorBody:
     @property
     def all(self) -> str:
         """Everything, to be searched."""
-        return " ".join((self.type, self.code, self.message))
+        return f"{self.type} {self.code} {self.message}"
 
 
 def read_error(body: bytes) -> ErrorBody:
@@ -174,13 +183,15 @@ def response_failure(status: int, headers: Mapping[str, str], body: bytes, sent:
 def error_failure(status: int, error: ErrorBody, sent: Sent) -> Failure:
     """Classify what a server says, by its status and its words."""
     words = one_line(error.message) or "no explanation"
+    if error.message.lstrip()[:1] == "<":
+        words = page_title(error.message)
     said = f"{status}: {words}"
     if 300 <= status < 400:
         message = (
             f"the endpoint redirects ({status}); that is not followed, for the key would go along: correct --base-url"
         )
         return Failure(kind=Kind.FATAL, message=message, status=status, resumable=False)
-    if status in {402, 403, 429} and QUOTA.search(error.all) or status == 402:
+    if status == 402 or (status in {403, 429} and QUOTA.search(error.all)):
         return Failure(kind=Kind.FATAL, message=f"quota exhausted ({said})", status=status)
     if status == 429:
         return Failure(kind=Kind.RATE_LIMITED, message=said, status=status, overload=True)
@@ -198,7 +209,7 @@ def _client_error(status: int, error: ErrorBody, sent: Sent, said: str) -> Failu
         return Failure(kind=Kind.CONTEXT_OVERFLOW, message=said, status=status)
     if status in {400, 403, 422} and POLICY.search(error.all):
         return Failure(kind=Kind.CONTENT_POLICY, message=said, status=status)
-    if status == 401 or status == 403:
+    if status in {401, 403}:
         message = f"the endpoint refuses the API key ({said})"
         return Failure(kind=Kind.FATAL, message=message, status=status, resumable=False)
     if status in {404, 405, 410} or NO_MODEL.search(error.message):
@@ -231,8 +242,6 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     None where nothing sensible is asked: zero, the past, or words that nobody understands.
     Source: RFC 9110, section 10.2.3; Retry-After-Ms is OpenAI's and Azure's.
     """
-    import time
-
     wanted: float | None = None
     if (text := headers.get("Retry-After-Ms")) is not None:
         wanted = _number(text, 1000.0)
@@ -255,7 +264,7 @@ def _number(text: str, divisor: float) -> float | None:
 
 def connection_failure(error: OSError) -> Failure:
     """Classify an error from before the request was sent."""
-    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+    if isinstance(error, ssl.SSLError):
         message = f"TLS failed: {one_line(str(error))}"
         return Failure(kind=Kind.FATAL, message=message, resumable=False)
     if error.errno in {errno.EMFILE, errno.ENFILE}:

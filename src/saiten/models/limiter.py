@@ -49,7 +49,7 @@ class Limiter:
         self._slow_start = limits.start < limits.most
         self._in_flight = 0
         self._paused_until = 0.0
-        self._narrow = False
+        self._held = False
         self._open = False
         self._generation = 0
         self._returning: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -65,7 +65,7 @@ class Limiter:
     @property
     def ceiling(self) -> int:
         """Slots there are now."""
-        return 1 if self._narrow else max(1, int(self._level))
+        return max(1, int(self._level))
 
     @property
     def waiting(self) -> int:
@@ -120,7 +120,7 @@ class Limiter:
     def _fits(self, slots: int) -> bool:
         if self._open:
             return True
-        if self._paused_until and self._clock.now() < self._paused_until:
+        if self._held or (self._paused_until and self._clock.now() < self._paused_until):
             return False
         return self._in_flight + slots <= self.ceiling or self._in_flight == 0
 
@@ -144,22 +144,21 @@ class Limiter:
         until = self._clock.now() + seconds
         if seconds > 0 and until > self._paused_until:
             self._paused_until = until
-            self._clock.call_at(until, self._resume)
+            self._clock.call_at(until, self._pause_ended)
 
-    def _resume(self) -> None:
+    def _pause_ended(self) -> None:
         if self._paused_until <= self._clock.now() + 0.01:  # timers may come a little early
             self._paused_until = 0.0
         self._wake()
 
-    def narrow(self) -> None:
-        """Let one request through at a time: the endpoint is being probed."""
-        self._narrow = True
+    def hold(self) -> None:
+        """Let nothing start until `resume`: the endpoint is being probed."""
+        self._held = True
 
-    def widen(self) -> None:
-        """End the probing."""
-        if self._narrow:
-            self._narrow = False
-            self._wake()
+    def resume(self) -> None:
+        """End the hold."""
+        self._held = False
+        self._wake()
 
     def open_wide(self) -> None:
         """Let everybody through: nothing will be sent any more, and who waits must learn of it."""

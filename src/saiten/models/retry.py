@@ -32,10 +32,12 @@ class RetryPolicy:
     """How long an endpoint may fail for everybody before the run ends, resumable."""
     rate_outage_seconds: float = 1800.0
     """How long it may turn everybody away."""
+    outages: int = 3
+    """Outages that one request may survive."""
     breaker: int = 10
-    """Distinct requests that fail one after the other, without a success in between, before anything is paused."""
-    breaker_refused: int = 20
-    """The same for requests that are refused as wrong: then no later request will be right."""
+    """Distinct requests that fail one after the other, without a success in between, before the endpoint is probed."""
+    hopeless: int = 20
+    """Choices that fail before the first answer of the run, before it is ended."""
 
 
 class Step(Enum):
@@ -61,27 +63,35 @@ class Tries:
     turned_away: int = 0
     reconnected: bool = False
     reformed: int = 0
+    outages: int = 0
 
     def next(self, failure: Failure) -> Step:
         """Say what to do after a failure, and count it."""
         match failure.kind:
             case Kind.NOT_SENT | Kind.NO_FILES:
-                return Step.LATER  # free; the outage's clock ends it
+                step = Step.LATER  # free; the outage's clock ends it
             case Kind.RATE_LIMITED:
                 self.turned_away += 1
-                return Step.LATER if self.turned_away < self.policy.rate_attempts else Step.GIVE_UP
-            case Kind.FIELD_REFUSED | Kind.N_REFUSED:
+                step = Step.LATER if self.turned_away < self.policy.rate_attempts else Step.GIVE_UP
+            case Kind.FIELD_REFUSED:
                 self.reformed += 1
-                return Step.AGAIN if self.reformed <= 4 else Step.GIVE_UP
+                step = Step.AGAIN if self.reformed <= 4 else Step.GIVE_UP
             case Kind.REJECTED:
-                return self._spoilt()
+                step = self._spoilt()
             case Kind.NOT_API:
                 self.pages += 1
-                return self._spoilt() if self.pages <= self.policy.page_retries else Step.GIVE_UP
+                step = self._spoilt() if self.pages <= self.policy.page_retries else Step.GIVE_UP
             case Kind.AMBIGUOUS | Kind.MALFORMED:
-                return self._ambiguous(failure)
+                step = self._ambiguous(failure)
             case _:
-                return Step.GIVE_UP
+                step = Step.GIVE_UP
+        return step
+
+    def forgive(self) -> bool:
+        """Forget what an outage spoilt. False if that was so too often: this request may be what brings it about."""
+        self.outages += 1
+        self.spoilt = 0
+        return self.outages <= self.policy.outages
 
     def _ambiguous(self, failure: Failure) -> Step:
         if failure.reused and not self.reconnected:
@@ -110,61 +120,83 @@ class Tries:
 
 @dataclass(slots=True)
 class Breaker:
-    """Tells an endpoint that fails for everybody from a request that always fails.
+    """Tells an endpoint that fails for everybody from requests that always fail.
 
-    `policy.breaker` distinct requests that fail with no success in between open it: then one request at a time goes
-    out, with growing pauses. It closes with the first success, or gives up when the outage lasts too long.
+    When `policy.breaker` distinct requests have failed with no success in between, the endpoint is `suspect`: the
+    client pauses everything and asks it something harmless. An answer clears it (then it is those requests that fail), and
+    only an outage that goes on for `policy.outage_seconds` ends the run. Requests that were refused as wrong, or have
+    used up their tries, end the run only if nothing was answered yet: then nothing will be.
     """
 
     policy: RetryPolicy
-    open: bool = False
+    answered: bool = False
+    """Whether anything was answered in this run."""
     since: float | None = None
-    """When the first failure after the last success was."""
+    """When the first failure after the last success was, seconds."""
     unreachable_since: float | None = None
     turned_away_since: float | None = None
     probes: int = 0
+    """Probes that have failed one after the other."""
+    outages: int = 0
+    given_up: int = 0
     _failed: set[int] = field(default_factory=set)
-    _refused: set[int] = field(default_factory=set)
 
     def succeeded(self) -> None:
         """Note an answer."""
-        if self.since is not None or self._refused or self.turned_away_since is not None:
-            self.since = self.unreachable_since = self.turned_away_since = None
-            self._failed.clear()
-            self._refused.clear()
-            self.open = False
-            self.probes = 0
+        self.answered = True
+        if self.since is not None or self.turned_away_since is not None:
+            self.cleared()
+
+    def cleared(self) -> None:
+        """Note that the endpoint works."""
+        self.since = self.unreachable_since = self.turned_away_since = None
+        self._failed.clear()
+        self.probes = 0
+
+    @property
+    def suspect(self) -> bool:
+        """Whether so many requests failed that the endpoint itself must be looked at."""
+        return len(self._failed) >= self.policy.breaker
 
     def failed(self, request: int, failure: Failure, now: float) -> str | None:
-        """Note a failure. Returns why the endpoint is given up, or None."""
-        if failure.kind is Kind.REFUSED:
-            self._refused.add(request)
-            if len(self._refused) >= self.policy.breaker_refused:
-                return f"{len(self._refused)} requests in a row were refused"
-            return None
-        if failure.kind is Kind.RATE_LIMITED:
+        """Note a failure of a request. Returns why the endpoint is given up, or None."""
+        kind = failure.kind
+        if kind is Kind.RATE_LIMITED:
             self.turned_away_since = now if self.turned_away_since is None else self.turned_away_since
-            if now - self.turned_away_since > self.policy.rate_outage_seconds:
-                return f"nothing but rate limits for {now - self.turned_away_since:.0f} s"
-            return None
-        if failure.kind in {Kind.TOO_LARGE, Kind.NO_FILES}:
+            return self._too_long(self.turned_away_since, now, self.policy.rate_outage_seconds, "only rate limits")
+        if kind not in OUTAGE:
             return None
         self.since = now if self.since is None else self.since
         self._failed.add(request)
-        if failure.kind is Kind.NOT_SENT:
-            self.unreachable_since = now if self.unreachable_since is None else self.unreachable_since
-            if now - self.unreachable_since > self.policy.outage_seconds:
-                return f"not reachable for {now - self.unreachable_since:.0f} s"
-        else:
+        if kind is not Kind.NOT_SENT:
             self.unreachable_since = None
-        if len(self._failed) >= self.policy.breaker:
-            self.probes += self.open
-            self.open = True
-            if now - self.since > self.policy.outage_seconds:
-                return f"every request has failed for {now - self.since:.0f} s"
-        return None
+            return None
+        self.unreachable_since = now if self.unreachable_since is None else self.unreachable_since
+        return self._too_long(self.unreachable_since, now, self.policy.outage_seconds, "not reachable")
+
+    def probe_failed(self, now: float) -> str | None:
+        """Note that the probe failed as well. Returns why the endpoint is given up, or None."""
+        self.outages += self.probes == 0
+        self.probes += 1
+        since = now if self.since is None else self.since
+        return self._too_long(since, now, self.policy.outage_seconds, "every request failed")
+
+    def gave_up(self) -> str | None:
+        """Note a choice that has failed for good. Returns why the endpoint is given up, or None."""
+        self.given_up += 1
+        if self.answered or self.given_up < self.policy.hopeless:
+            return None
+        return f"the first {self.given_up} choices all failed"
+
+    @staticmethod
+    def _too_long(since: float, now: float, limit: float, what: str) -> str | None:
+        return f"{what} for {now - since:.0f} s" if now - since >= limit else None
 
     def pause(self, random: Callable[[], float]) -> float:
-        """Return how long everybody waits before the next probe, seconds."""
-        span = min(self.policy.most_seconds, self.policy.base_seconds * 2.0 ** min(self.probes, 20))
+        """Return the seconds before the next probe."""
+        span = min(self.policy.most_seconds / 2, self.policy.base_seconds * 2.0 ** min(self.probes, 20))
         return span * (0.5 + 0.5 * random())
+
+
+OUTAGE = frozenset({Kind.NOT_SENT, Kind.REJECTED, Kind.NOT_API, Kind.AMBIGUOUS, Kind.MALFORMED})
+"""Kinds that an endpoint in trouble produces."""

@@ -62,7 +62,6 @@ class Sandbox:
         for wanted in _combinations(layers, unsafe=unsafe):
             worker = await _tested(wanted, python, reasons)
             if worker is not None:
-                print(reasons)
                 count = workers or len(os.sched_getaffinity(0))
                 return cls(
                     level=_level(worker.layers),

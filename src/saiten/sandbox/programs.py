@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from saiten.sandbox.inside import prelude
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdinProgram:
@@ -14,3 +16,8 @@ class StdinProgram:
     """Pairs of standard input and expected standard output; each runs in a process of its own."""
     cpu_seconds: float = 6.0
     """Processor time for each test."""
+
+
+def predefined(name: str) -> bool:
+    """Tell whether a program finds this name without defining it: the prelude has it."""
+    return name in prelude.names()

@@ -1,7 +1,7 @@
-"""The scorer of mathematical answers.
+"""The scorer of mathematical answers. Cheap to import: the mathematics is done in worker processes.
 
-`extract_match` … see `MathAnswer`. Cheap to import: the mathematics is done in worker processes, which start when the
-first answer needs them.
+What comparing texts decides is decided here (`math_exact`); the workers start when the first answer needs them, so a
+run without mathematics, or with easy one only, starts none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REMEMBERED = 4096
 class MathAnswer:
     r"""Whether an answer equals the gold answer mathematically. Values of each choice:
 
-    extract_match: as the old system measured it (`math_compatible`, `math_equality`), of `compatible_text`.
+    extractive_match: as the old system measured it (`math_compatible`, `math_equality`), of `compatible_text`.
     accuracy: a careful reading (`math_careful`), of the text after closed reasoning; no such text is not an answer.
 
     `gold`: how `document.target` is written. "latex": a text with the answer in an environment, a whole solution or

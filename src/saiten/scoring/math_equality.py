@@ -181,22 +181,21 @@ def _value_key(member: Any) -> Any:
     return attempt(lambda: default_sort_key(value.evalf()), None) or default_sort_key(value)
 
 
-def _letters(value: Any) -> str | None:
-    """Return the name that a symbol, e, or a product of such spells, in lower case."""
-    if isinstance(value, Symbol):
-        return str(value.name).lower()
-    if value == E:
-        return "e"
+def _spelled(value: Any) -> str | None:
+    """Return what a product of symbols (and e) spells, in lower case; None if it is none."""
     if isinstance(value, Mul) and all(isinstance(part, Symbol) or part == E for part in value.args):
         return "".join(str(part.name) if isinstance(part, Symbol) else "e" for part in value.args).lower()
     return None
 
 
 def _equal_symbols(gold: Any, answer: Any) -> bool:
-    names = _letters(gold), _letters(answer)
-    if None not in names:
-        return names[0] == names[1]
-    return str(gold) == str(answer)
+    """Compare a symbol with a symbol exactly, with e or with the product of its letters in either case."""
+    for symbol, other in ((gold, answer), (answer, gold)):
+        if isinstance(symbol, Symbol):
+            name = str(symbol.name).lower()
+            if (name == "e" and other == E) or name == _spelled(other):
+                return True
+    return bool(gold == answer)
 
 
 def _is_atomic(value: Any, kind: type) -> bool:
@@ -218,7 +217,7 @@ def _equal_numbers(gold: Any, answer: Any) -> bool:
             and all(_equal_numbers(left, right) for left, right in zip(gold.flat(), answer.flat(), strict=True))
         )
     if not _is_atomic(gold, Number) and not _is_atomic(answer, Number):
-        return False
+        return attempt(lambda: bool((gold - answer).evalf(chop=True) == 0), otherwise=False)
     with_float = _is_atomic(gold, Float) or _is_atomic(answer, Float)
     gold, answer = _done(gold), _done(answer)
     if with_float and isinstance(gold, Number) and isinstance(answer, Number):

@@ -12,9 +12,9 @@ import pytest
 from saiten.benchmarks import find
 from saiten.benchmarks.check import check, check_fields
 from saiten.benchmarks.index import builtin
-from saiten.benchmarks.trial import choice, score_each
+from saiten.benchmarks.trial import choice, execution, score_each
 from saiten.datasets import DataContext, Rows, open_rows, seeded_order
-from saiten.types import Benchmark, Document, Verdict
+from saiten.types import Benchmark, Document
 from tests.helpers.mirror import REPOSITORIES, mirror_context
 from tests.unit.benchmarks.golden import FOLDER, SHARED, own_document, shared_digest
 
@@ -199,10 +199,12 @@ def test_code_is_scored_by_its_verdict_and_a_program_is_made_of_the_block() -> N
     assert "return {" in program.source
     assert program.tests == document.extra["test"]
     assert benchmark.verifier.program(document, choice("", document).turns[0]) is None
-    verdicts = [
-        Verdict(kind="execution", status=status) for status in ("passed", "failed", "timeout", "error", "no_code")
-    ]
     text = reply(benchmark, document)
-    scores = score_each(benchmark, document, [choice(text, document, verdict) for verdict in verdicts])
-    assert [score.values["passed"] for score in scores] == [1.0, 0.0, 0.0, 0.0, 0.0]
-    assert [score.values["solved"] for score in scores] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    right, wrong, not_code = (
+        choice(text, document, execution(passed=True)),
+        choice(text, document, execution(passed=False)),
+        choice("def other(): pass", document, execution(passed=True)),
+    )
+    scores = score_each(benchmark, document, [right, wrong, not_code])
+    assert [score.values["passed"] for score in scores] == [1.0, 0.0, 1.0]
+    assert [score.values["solved"] for score in scores] == [1.0, 0.0, 0.0]

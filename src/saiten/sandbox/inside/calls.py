@@ -7,7 +7,7 @@ from __future__ import annotations
 
 # fmt: off
 CALLS: dict[str, tuple[int, int]] = {
-    "read": (0, 63), "write": (1, 64), "close": (3, 57), "fstat": (5, 80), "lseek": (8, 62), "mmap": (9, 222),
+    "read": (0, 63), "write": (1, 64), "close": (3, 57), "close_range": (436, 436), "fstat": (5, 80), "lseek": (8, 62), "mmap": (9, 222),
     "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214), "mremap": (25, 216), "madvise": (28, 233),
     "futex": (202, 98), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139),
     "sigaltstack": (131, 132), "rt_sigpending": (127, 136), "rt_sigtimedwait": (128, 137),
@@ -62,7 +62,7 @@ CALLS: dict[str, tuple[int, int]] = {
 # fmt: on
 
 FREELY_ALLOWED = """
-    read write close fstat lseek mmap mprotect munmap brk mremap madvise futex rt_sigaction rt_sigprocmask
+    read write close close_range fstat lseek mmap mprotect munmap brk mremap madvise futex rt_sigaction rt_sigprocmask
     rt_sigreturn sigaltstack rt_sigpending rt_sigtimedwait rt_sigsuspend pause readv writev pread64 access
     faccessat faccessat2 pipe pipe2 select pselect6 poll ppoll sched_yield dup dup2 dup3 nanosleep
     clock_nanosleep getitimer setitimer alarm getpid gettid getppid getuid geteuid getgid getegid getresuid
@@ -83,9 +83,9 @@ DENIED = """
     ftruncate fallocate unlink unlinkat mkdir mkdirat rmdir rename renameat renameat2 link linkat symlink
     symlinkat mknod mknodat chmod fchmod fchmodat chown fchown lchown fchownat utimensat setxattr lsetxattr
     fsetxattr flock chdir fchdir chroot pivot_root mount umount2 unshare setns setuid setgid setgroups
-    setresuid setresgid capset setsid setpgid bpf perf_event_open userfaultfd keyctl add_key request_key
+    setresuid setresgid capset setpgid bpf perf_event_open userfaultfd keyctl add_key request_key
     io_uring_setup io_uring_enter io_uring_register name_to_handle_at open_by_handle_at inotify_init1
-    fanotify_init seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self init_module
+    fanotify_init landlock_create_ruleset landlock_add_rule landlock_restrict_self init_module
     finit_module kexec_load reboot swapon quotactl syslog personality
 """.split()
 """Answered with EPERM, so that Python raises PermissionError and not "not implemented"."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 from typing import Any, NoReturn
 
 from . import prelude, wire
 from .zygote import CHANNEL, Job
 
-MODULE = "solution"
 _MUTABLE = (list, dict, set, bytearray)
 
 
@@ -43,7 +41,7 @@ def _describe(error: BaseException) -> list[str]:
 
 def _serve(job: Job) -> None:
     """Load the program, then answer calls until the other side hangs up."""
-    module = prelude.module(MODULE, prelude.names())
+    module = sys.modules[prelude.SOLUTION]
     try:
         exec(_compile(job["source"]), module.__dict__)  # noqa: S102  this process exists to run it
     except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
@@ -84,17 +82,17 @@ def _run_script(job: Job) -> NoReturn:
     os.dup2(CHANNEL + 1, 1)
     os.closerange(CHANNEL, CHANNEL + 2)
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115, PTH123  they live as long as the process
-    values = prelude.names() | {"stdin": sys.stdin, "stdout": sys.stdout}
+    module = sys.modules["__main__"] = sys.modules[prelude.SOLUTION]
+    module.__dict__.update(__name__="__main__", stdin=sys.stdin, stdout=sys.stdout)
     status = 0
     try:
-        module = prelude.module("__main__", values)
-        module.__dict__["__name__"] = "__main__"
         exec(_compile(job["source"]), module.__dict__)  # noqa: S102  this process exists to run it
     except SystemExit:
         pass
     except BaseException:  # noqa: BLE001  whatever the program raises is its result
         status = 1
-    for finish in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]  # noqa: SLF001  as exit does
+    threading = sys.modules.get("threading")
+    for finish in (getattr(threading, "_shutdown", bool), atexit._run_exitfuncs):  # noqa: SLF001  what leaving does
         try:
             finish()
         except BaseException:  # noqa: BLE001  a handler of the program

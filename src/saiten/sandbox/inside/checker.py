@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import builtins
 import os
+import sys
 import types
 from typing import Any, NoReturn
 
@@ -86,7 +87,7 @@ def _judge(tests: Tests, entry_point: str) -> dict[str, str]:
     if tests.error:
         return {"status": "broken_tests", "detail": tests.error}
     program = StandIn()
-    module = prelude.module("tests", prelude.names())
+    module = sys.modules[prelude.TESTS]
     try:
         if tests.starter is not None:
             exec(tests.starter, module.__dict__)  # noqa: S102  confined, like the tests

@@ -9,6 +9,9 @@ import ctypes
 import os
 import platform
 import sys
+from collections.abc import Callable
+
+Argument = int | bytes | ctypes.Array[ctypes.c_char] | None
 
 LINUX = sys.platform == "linux"
 MACHINE = platform.machine()
@@ -19,8 +22,8 @@ PR_SET_NO_NEW_PRIVS = 38
 SIGKILL = 9
 
 _NUMBERS = {
-    "x86_64": {"capset": 126, "pivot_root": 155, "seccomp": 317},
-    "aarch64": {"capset": 91, "pivot_root": 41, "seccomp": 277},
+    "x86_64": {"capset": 126, "pivot_root": 155, "prctl": 157, "seccomp": 317},
+    "aarch64": {"capset": 91, "pivot_root": 41, "prctl": 167, "seccomp": 277},
 }
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -28,18 +31,32 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 
-def syscall(what: str, number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
-    """Make a system call. Integers are passed as long; raises OSError that names the call."""
-    given = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
-    return _checked(what, _libc.syscall(ctypes.c_long(number), *given))
-
-
-def named_syscall(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
-    """Make a system call of the table above."""
+def number(name: str) -> int:
+    """Return the number of a call of the table above. Raises OSError for an unknown machine."""
     numbers = _NUMBERS.get(MACHINE)
     if numbers is None:
         raise OSError(f"{name}: unknown machine {MACHINE}")
-    return syscall(name, numbers[name], *arguments)
+    return numbers[name]
+
+
+def prepared(what: str, call: int, *arguments: Argument) -> Callable[[], int]:
+    """Return a function that makes a system call with these arguments, integers as long.
+
+    Everything is made beforehand: a child that was just forked touches little memory when it calls.
+    The function raises OSError that names the call.
+    """
+    given = [ctypes.c_long(value) if isinstance(value, int) else value for value in (call, *arguments)]
+    return lambda: _checked(what, _libc.syscall(*given))
+
+
+def syscall(what: str, call: int, *arguments: Argument) -> int:
+    """Make a system call. Raises OSError that names it."""
+    return prepared(what, call, *arguments)()
+
+
+def named_syscall(name: str, *arguments: Argument) -> int:
+    """Make a system call of the table above."""
+    return syscall(name, number(name), *arguments)
 
 
 def prctl(what: str, option: int, value: int = 0) -> int:

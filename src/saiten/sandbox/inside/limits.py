@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import select
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
@@ -25,6 +26,22 @@ def die_with(parent: int) -> None:
         kernel.prctl("PDEATHSIG", kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def prepare_to_die_with(parent: int) -> Callable[[], None]:
+    """Return what does `die_with` in a child that was just forked."""
+    ask = (
+        kernel.prepared("PDEATHSIG", kernel.number("prctl"), kernel.PR_SET_PDEATHSIG, kernel.SIGKILL, 0, 0, 0)
+        if kernel.LINUX
+        else int
+    )
+
+    def bind() -> None:
+        ask()
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
 
 
 def die_with_launcher(alive: int) -> None:

@@ -68,7 +68,7 @@ def _set_up(configuration: Any) -> tuple[list[str], dict[str, str], zygote.Confi
     places = find_places(packages)
     sys.meta_path.append(prelude.PackageFinder(packages))  # type: ignore[arg-type]  # it has what the protocol needs
     reading = "namespaces" in wanted or "landlock" in wanted
-    prelude.warm(("numpy",) if "numpy" in packages and not reading else ())
+    prelude.warm(everything=not reading)
     processes = limits.threads_of_user()
     layers: list[str] = []
     missing: dict[str, str] = {}
@@ -123,7 +123,9 @@ def _seccomp_problem() -> str | None:
     child = os.fork()
     if child == 0:
         try:
-            seccomp.install(reading=False)
+            kernel.prctl("NO_NEW_PRIVS", kernel.PR_SET_NO_NEW_PRIVS, 1)
+            seccomp.long_filter(reading=False).install()
+            seccomp.short_filter().install()
         except OSError as error:
             os._exit((error.errno or 1) & 0x7F)
         os._exit(0)

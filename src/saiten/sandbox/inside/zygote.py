@@ -9,17 +9,18 @@ from __future__ import annotations
 import gc
 import json
 import os
-import signal
 import socket
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from . import landlock, limits, seccomp, wire
+from . import kernel, landlock, limits, seccomp, wire
 
 CHANNEL = 3
 """The child's descriptor for talking to its partner."""
+_HIGH = 40
+"""Out of the way of the numbers that a child's descriptors get."""
 REPORT = 4
 """The test process's descriptor for its verdict."""
 
@@ -67,10 +68,10 @@ def _become(control: socket.socket, confinement: Confinement, parent: int) -> No
     if confinement.landlock_rules is not None:
         landlock.restrict(confinement.landlock_rules)
         os.close(confinement.landlock_rules)
+    if kernel.LINUX:
+        kernel.prctl("NO_NEW_PRIVS", kernel.PR_SET_NO_NEW_PRIVS, 1)
     if confinement.seccomp:
-        seccomp.prepare(reading=confinement.reading)
-    gc.collect()
-    gc.freeze()
+        seccomp.long_filter(reading=confinement.reading).install()
 
 
 def _close_all_but(kept: set[int | None]) -> None:
@@ -94,7 +95,10 @@ def submit(control: socket.socket, job: Job, descriptors: list[int]) -> None:
 
 def _serve(control: socket.socket, confinement: Confinement, prepare: Prepare, child: Child) -> None:
     """Fork for each job; answer with the child's process id, and with its end: [wait status, CPU seconds]."""
-    own = os.getpid()
+    bind = limits.prepare_to_die_with(os.getpid())
+    last_filter = seccomp.short_filter() if confinement.seccomp else None
+    gc.collect()
+    gc.freeze()
     while True:
         header, descriptors, _, _ = socket.recv_fds(control, 8, 8)
         if len(header) < 8:
@@ -103,7 +107,10 @@ def _serve(control: socket.socket, confinement: Confinement, prepare: Prepare, c
         pid = os.fork()
         if pid == 0:
             try:
-                _confine(own, descriptors, confinement, job["cpu_seconds"])
+                bind()
+                _close_doors(descriptors, job["cpu_seconds"])
+                if last_filter is not None:
+                    last_filter.install()
                 child(job)
             finally:
                 os._exit(70)
@@ -124,16 +131,12 @@ def _read(control: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def _confine(parent: int, descriptors: list[int], confinement: Confinement, cpu_seconds: float) -> None:
-    """Close the last doors. What fails here ends the child before any foreign code ran."""
-    limits.die_with(parent)
+def _close_doors(descriptors: list[int], cpu_seconds: float) -> None:
+    """Leave the child its own descriptors only. What fails here ends it before any foreign code ran."""
     os.setsid()
     os.dup2(1, 2)
-    high = [os.dup2(descriptor, 40 + index) for index, descriptor in enumerate(descriptors)]
+    high = [os.dup2(descriptor, _HIGH + index) for index, descriptor in enumerate(descriptors)]
     for index, descriptor in enumerate(high):
         os.dup2(descriptor, CHANNEL + index)
     os.closerange(CHANNEL + len(high), limits.OPEN_FILES)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     limits.limit_cpu(cpu_seconds)
-    if confinement.seccomp:
-        seccomp.install(reading=confinement.reading)

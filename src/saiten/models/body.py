@@ -1,0 +1,102 @@
+"""The body of a request: what was asked, in the dialect of the provider."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from saiten.errors import UserError
+from saiten.models.providers import Endpoint
+from saiten.types import Message, Sampling
+
+RESERVED = frozenset({"model", "messages", "prompt", "n", "stream", "stream_options"})
+"""Fields that are ours to set."""
+PLAIN = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "repetition_penalty",
+    "reasoning_effort",
+    "chat_template_kwargs",
+)
+"""Fields of Sampling that are sent under their own name, or the provider's for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How requests are put, apart from what they ask. Learnt in part, from refusals."""
+
+    stream: bool = True
+    usage: bool = True
+    """Ask for the usage at the end of a stream."""
+    completions: bool = False
+    """The text completions route: the last user message is the prompt."""
+    max_tokens_field: str = "max_tokens"
+
+    @property
+    def route(self) -> str:
+        """The route below the base URL."""
+        return "/completions" if self.completions else "/chat/completions"
+
+    def without(self, field: str) -> Form:
+        """Return the form that avoids a refused field."""
+        if field == "stream_options":
+            return replace(self, usage=False)
+        if field == "stream":
+            return replace(self, stream=False)
+        other = "max_tokens" if self.max_tokens_field == "max_completion_tokens" else "max_completion_tokens"
+        return replace(self, max_tokens_field=other)
+
+
+def dropped(sampling: Sampling, endpoint: Endpoint) -> list[str]:
+    """Return the names of the settings that are not sent, since the model refuses every one of them."""
+    if not endpoint.fixed_sampling:
+        return []
+    names = (*PLAIN, "max_tokens", "stop", "extra_body")
+    return [name for name in names if name != "reasoning_effort" and getattr(sampling, name) is not None]
+
+
+def sampling_fields(sampling: Sampling, endpoint: Endpoint, form: Form) -> dict[str, Any]:
+    """Return the generation parameters as the provider names them. Raises UserError for an extra_body of ours."""
+    if endpoint.fixed_sampling:
+        sampling = Sampling(reasoning_effort=sampling.reasoning_effort)
+    renamed = endpoint.provider.renamed
+    fields: dict[str, Any] = {
+        renamed.get(name, name): value for name in PLAIN if (value := getattr(sampling, name)) is not None
+    }
+    if sampling.max_tokens is not None:
+        fields["max_tokens" if form.completions else form.max_tokens_field] = sampling.max_tokens
+    if sampling.stop:
+        fields["stop"] = list(sampling.stop)
+    if sampling.extra_body:
+        if ours := RESERVED & sampling.extra_body.keys():
+            raise UserError(f"extra_body may not hold {', '.join(sorted(ours))}: saiten sets that itself")
+        fields |= sampling.extra_body
+    return fields
+
+
+def encode_body(messages: tuple[Message, ...], fields: dict[str, Any], *, model: str, n: int, form: Form) -> bytes:
+    """Return the body as JSON. Lone surrogates in a prompt are sent escaped."""
+    body: dict[str, Any] = {"model": model}
+    if form.completions:
+        body["prompt"] = next((m.content for m in reversed(messages) if m.role == "user"), "")
+    else:
+        body["messages"] = [{"role": message.role, "content": message.content} for message in messages]
+    if n > 1:
+        body["n"] = n
+    if form.stream:
+        body["stream"] = True
+        if form.usage:
+            body["stream_options"] = {"include_usage": True}
+    body |= fields
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        return json.dumps(body).encode()
