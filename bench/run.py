@@ -89,7 +89,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 figures += sections[name](plan)
             except (RuntimeError, OSError, ValueError) as error:
                 failures[name] = str(error)
-                print(f"{name}: {error}", file=sys.stderr, flush=True)
     print(table(figures))
     for name, text in failures.items():
         print(f"\n{name} could not be measured: {text}")

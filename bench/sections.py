@@ -41,17 +41,17 @@ def bare(mock: Mock, dataset: Path, *options: str) -> dict[str, float]:
     return result
 
 
-def check_score(folder: Path, workload: Workload) -> None:
-    """Raise RuntimeError unless the run's score is the one that the mock's answers earn."""
-    expected = workload.expected_score()
-    if expected is None:
-        return
-    found = [json.loads(path.read_text()) for path in folder.rglob("aggregated_results.json")]
-    if len(found) != 1:
-        raise RuntimeError(f"{len(found)} aggregated_results.json under {folder}")
-    text = json.dumps(found[0])
-    if f"{expected:.4f}".rstrip("0") not in text:
-        raise RuntimeError(f"{workload.name}: the score must be {expected}, but the results are {text[:500]}")
+def check_score(folder: Path, *asked: Workload) -> None:
+    """Raise RuntimeError unless the run's scores are those that the mock's answers earn."""
+    files = list(folder.glob("outputs/results/**/results_*.json"))
+    if len(files) != 1:
+        raise RuntimeError(f"{len(files)} results files under {folder}")
+    results = json.loads(files[0].read_text())["results"]
+    for workload in asked:
+        name, expected = workload.expected_score()
+        found = results[f"swallow|{workload.name}|0"][name]
+        if abs(found - expected) > 1e-9:
+            raise RuntimeError(f"{workload.name}: {name} must be {expected}, but it is {found}")
 
 
 def instant(plan: Plan) -> list[Figure]:
@@ -123,8 +123,7 @@ def _batch_case(plan: Plan, mock: Mock, case: Case) -> list[Figure]:
     mock.configure()
     cache = plan.folder / ("cache-" + "-".join(one.name for one in case.workloads[:1]))
     measured = saiten(mock, files, plan.folder / name, cache=cache, limit=900)
-    for workload in case.workloads[:1] if len(case.workloads) == 1 else ():
-        check_score(plan.folder / name, workload)
+    check_score(plan.folder / name, *case.workloads)
     stats = mock.stats(ideal=True)
     saturated = stats["bounds"]["saturated"]
     note = (
@@ -216,6 +215,7 @@ def streaming(plan: Plan) -> list[Figure]:
         floor_stats = mock.stats()
         mock.configure()
         measured = saiten(mock, [file], plan.folder / "streaming", cache=plan.folder / "streaming-cache")
+        check_score(plan.folder / "streaming", workload)
         stats = mock.stats()
     if not stats["events"]:
         raise RuntimeError("saiten did not stream")

@@ -40,12 +40,12 @@ class Workload:
     """What the benchmark file says of its answers' length; a round guess, as a person would write it."""
     first_tag: int = 0
 
-    def expected_score(self) -> float | None:
-        """Return the score that the mock's answers earn, where it can be known."""
+    def expected_score(self) -> tuple[str, float]:
+        """Return the metric and the score that the mock's answers earn."""
         if self.kind != "choice":
-            return None
+            return "answered", 1.0
         right = sum(tag % 10 < _RIGHT_OF_TEN for tag in range(self.first_tag, self.first_tag + self.documents))
-        return right / self.documents
+        return "extractive_match", right / self.documents
 
 
 FOUR_CHOICE = Workload(name="bench_four_choice", documents=5_000)
@@ -120,14 +120,13 @@ def _source(workload: Workload, data: Path) -> str:
     """Return the benchmark file's text."""
     choice = workload.kind == "choice"
     scorer = 'ChoiceLetter(language="ja", choices=4)' if choice else "Answered()"
-    value = "extractive_match" if choice else "answered"
     return _TEMPLATE.format(
         imports=_CHOICE_IMPORT if choice else "",
         scorer_class="" if choice else _ANSWERED,
         name=workload.name,
         data=str(data),
         scorer=scorer,
-        value=value,
+        value=workload.expected_score()[0],
         temperature=workload.temperature,
         max_tokens=workload.cap,
         samples=workload.samples,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -49,8 +48,3 @@ def mirror_environment(folder: Path, *benchmarks: str) -> dict[str, str]:
     """Return the variables that make a `saiten` process read the shared rows."""
     mirror = shared_mirror(folder / "mirror", *benchmarks)
     return {"SAITEN_DATA": str(mirror), "HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
-
-
-def clear_cache(folder: Path) -> None:
-    """Forget all prepared rows below `folder`."""
-    shutil.rmtree(folder / "cache", ignore_errors=True)

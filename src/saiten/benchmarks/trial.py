@@ -17,7 +17,7 @@ Level = Literal["error", "warning"]
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from saiten.types import Benchmark, Document, Metric
+    from saiten.types import Benchmark, Document
 
 ANSWER_LINES = (
     "{}",
@@ -72,8 +72,3 @@ def choice(text: str, document: Document, verdict: Verdict | None = None) -> Cho
 def score_each(benchmark: Benchmark, document: Document, choices: Sequence[Choice]) -> list[ChoiceScore]:
     """Return the score of each choice, each given to the scorer alone."""
     return [score for (score,) in benchmark.scorer.score((document, (one,)) for one in choices)]
-
-
-def values_of(metric: Metric, scores: Sequence[ChoiceScore]) -> list[float]:
-    """Return what `metric` reads from each score."""
-    return [score.values[metric.value] for score in scores]

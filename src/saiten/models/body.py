@@ -55,6 +55,12 @@ class Form:
         return replace(self, max_tokens_field=other)
 
 
+def check_extra_body(sampling: Sampling) -> None:
+    """Raise UserError if extra_body holds a field that is ours."""
+    if sampling.extra_body and (ours := RESERVED & sampling.extra_body.keys()):
+        raise UserError(f"extra_body may not hold {', '.join(sorted(ours))}: saiten sets that itself")
+
+
 def dropped(sampling: Sampling, endpoint: Endpoint) -> list[str]:
     """Return the names of the settings that are not sent, since the model refuses every one of them."""
     if not endpoint.fixed_sampling:
@@ -64,7 +70,7 @@ def dropped(sampling: Sampling, endpoint: Endpoint) -> list[str]:
 
 
 def sampling_fields(sampling: Sampling, endpoint: Endpoint, form: Form) -> dict[str, Any]:
-    """Return the generation parameters as the provider names them. Raises UserError for an extra_body of ours."""
+    """Return the generation parameters as the provider names them."""
     if endpoint.fixed_sampling:
         sampling = Sampling(reasoning_effort=sampling.reasoning_effort)
     renamed = endpoint.provider.renamed
@@ -75,11 +81,7 @@ def sampling_fields(sampling: Sampling, endpoint: Endpoint, form: Form) -> dict[
         fields["max_tokens" if form.completions else form.max_tokens_field] = sampling.max_tokens
     if sampling.stop:
         fields["stop"] = list(sampling.stop)
-    if sampling.extra_body:
-        if ours := RESERVED & sampling.extra_body.keys():
-            raise UserError(f"extra_body may not hold {', '.join(sorted(ours))}: saiten sets that itself")
-        fields |= sampling.extra_body
-    return fields
+    return fields | dict(sampling.extra_body or {})
 
 
 def encode_body(messages: tuple[Message, ...], fields: dict[str, Any], *, model: str, n: int, form: Form) -> bytes:

@@ -53,12 +53,12 @@ def unreachable(endpoint: Endpoint, failure: Failure) -> EndpointError:
 
 async def check_endpoint(endpoint: Endpoint, transport: Transport, clock: Clock) -> ServerInfo:
     """Ask for the list of models. Raises EndpointError if the endpoint cannot serve this run."""
-    for left in reversed(range(TRIES)):
-        found = await transport.get("/models", SECONDS)
-        if not isinstance(found, Failure) or found.kind is not Kind.NOT_SENT or not left:
+    found = await transport.get("/models", SECONDS)
+    for _ in range(TRIES - 1):
+        if not isinstance(found, Failure) or found.kind is not Kind.NOT_SENT:
             break
         await clock.sleep(PAUSE_SECONDS)
-    assert not isinstance(found, tuple) or len(found) == 2
+        found = await transport.get("/models", SECONDS)
     if isinstance(found, Failure):
         raise unreachable(endpoint, found)
     status, body = found
@@ -84,9 +84,14 @@ def _cards(body: bytes) -> list[dict[str, Any]] | None:
     return [card for card in listed if isinstance(card, dict) and isinstance(card.get("id"), str)]
 
 
+def _aliases(card: dict[str, Any]) -> list[str]:
+    found = card.get("aliases")
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+
 def _read_cards(endpoint: Endpoint, cards: list[dict[str, Any]]) -> ServerInfo:
     models = tuple(str(card["id"]).removeprefix("models/") for card in cards)
-    card = next((c for c, name in zip(cards, models, strict=True) if name == endpoint.model), None)
+    card = next((c for c, name in zip(cards, models, strict=True) if endpoint.model in {name, *_aliases(c)}), None)
     notes: list[str] = []
     if card is None and models:
         shown = ", ".join(repr(name) for name in models[:SHOWN_MODELS])

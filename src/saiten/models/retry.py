@@ -36,6 +36,8 @@ class RetryPolicy:
     """Outages that one request may survive."""
     breaker: int = 10
     """Distinct requests that fail one after the other, without a success in between, before the endpoint is probed."""
+    probe_seconds: float = 120.0
+    """How long a request for one token may take."""
     hopeless: int = 20
     """Choices that fail before the first answer of the run, before it is ended."""
 
@@ -123,9 +125,9 @@ class Breaker:
     """Tells an endpoint that fails for everybody from requests that always fail.
 
     When `policy.breaker` distinct requests have failed with no success in between, the endpoint is `suspect`: the
-    client pauses everything and asks it something harmless. An answer clears it (then it is those requests that fail), and
-    only an outage that goes on for `policy.outage_seconds` ends the run. Requests that were refused as wrong, or have
-    used up their tries, end the run only if nothing was answered yet: then nothing will be.
+    client pauses everything and asks it something harmless. An answer clears it (then it is those requests that fail),
+    and only an outage that goes on for `policy.outage_seconds` ends the run. Requests that were refused as wrong, or
+    have used up their tries, end the run only if nothing was answered yet: then nothing will be.
     """
 
     policy: RetryPolicy

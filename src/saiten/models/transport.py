@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import aiohttp
@@ -27,6 +27,7 @@ from saiten.models.wire import Malformed, decode_completion
 
 LOOP_CHECK_EVENTS = 512
 """Chunks between two looks for a loop, where loops are cut."""
+KEY_SHOWN = "[API key]"
 FAREWELL_SECONDS = 1.0
 """How long a server may keep the connection open after it said that the stream is over."""
 
@@ -120,6 +121,7 @@ class Transport:
         self._cut_loops = cut_loops
         self._watch = Watch(limits)
         self._urls: dict[str, URL] = {}
+        self._key = endpoint.api_key
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "saiten"}
         if endpoint.api_key:
             headers["Authorization"] = f"Bearer {endpoint.api_key}"
@@ -149,7 +151,7 @@ class Transport:
         try:
             async with asyncio.timeout(seconds):
                 async with self._session.get(self._url(route), allow_redirects=False) as response:
-                    return response.status, await response.content.read(1 << 20)
+                    return response.status, self._scrubbed(await response.content.read(1 << 20))
         except TimeoutError:
             return Failure(kind=Kind.NOT_SENT, message=f"no answer within {seconds:g} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -184,6 +186,10 @@ class Transport:
             if trip is not None:
                 self._watch.trips.discard(trip)
 
+    def _scrubbed(self, body: bytes) -> bytes:
+        """Take the key out of what a server says: some repeat it in their refusal."""
+        return body.replace(self._key.encode(), KEY_SHOWN.encode()) if self._key else body
+
     def _url(self, route: str) -> URL:
         if route not in self._urls:
             self._urls[route] = URL(self._endpoint.url(route))
@@ -200,7 +206,7 @@ class Transport:
         if isinstance(body, Failure):
             return body
         if response.status != 200:
-            return failures.response_failure(response.status, response.headers, body, sent)
+            return failures.response_failure(response.status, response.headers, self._scrubbed(body), sent)
         return self._whole(body, content_type, trip, sent)
 
     async def _read_body(self, response: aiohttp.ClientResponse, trip: Trip) -> bytes | Failure:
@@ -266,12 +272,12 @@ class Transport:
         if not body.strip():
             return Failure(kind=Kind.NOT_API, message="an empty answer with status 200")
         if "html" in content_type or body.lstrip()[:1] == b"<":
-            title = failures.page_title(body[:20_000].decode("utf-8", "replace"))
+            title = failures.page_title(self._scrubbed(body)[:20_000].decode("utf-8", "replace"))
             return Failure(kind=Kind.NOT_API, message=f"{title} where JSON should be")
         try:
             completion = decode_completion(body)
         except Malformed as error:
-            start = failures.one_line(body[:800].decode("utf-8", "replace"), 200)
+            start = failures.one_line(self._scrubbed(body)[:800].decode("utf-8", "replace"), 200)
             kind = Kind.MALFORMED if "json" in content_type else Kind.NOT_API
             return Failure(kind=kind, message=f"{error}; it begins with {start!r}")
         if completion.error is not None and not completion.choices:
@@ -296,6 +302,8 @@ class Transport:
     def _error_inside(self, found: object, sent: Sent, *, begun: bool) -> Failure:
         """Classify an error object that came with status 200."""
         error = failures.read_error_object(found)
+        if self._key:
+            error = replace(error, message=error.message.replace(self._key, KEY_SHOWN))
         status = int(error.code) if error.code.isdecimal() and 400 <= int(error.code) < 600 else 500
         failure = failures.error_failure(status, error, sent)
         if begun and failure.kind is Kind.REJECTED:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from saiten.errors import UserError
 from saiten.sandbox.programs import StdinProgram
@@ -78,7 +78,7 @@ class Sandbox:
             "unprotected with --unsafe-code-execution"
         )
 
-    async def __aenter__(self) -> Sandbox:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,11 +6,11 @@ reported by name; one success, and the worker is not used.
 
 from __future__ import annotations
 
-import os
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from saiten.types import Program
 
@@ -111,7 +111,7 @@ def probe_program(*, reading: bool) -> Iterator[Program]:
         secret.flush()
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        os.chmod(secret.name, 0o644)  # noqa: S103, PTH101  readable on purpose: only the sandbox may stop a reader
+        Path(secret.name).chmod(0o644)  # readable on purpose: only the sandbox may stop a reader
         given = {"SECRET": secret.name, "PORT": listening.getsockname()[1], "READING": reading}
         constants = "".join(f"{name} = {value!r}\n" for name, value in given.items())
         yield Program(

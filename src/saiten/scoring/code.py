@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from saiten.sandbox import predefined
-from saiten.scoring.code_text import defines, extract_code
+from saiten.scoring.code_text import REFUSED, defines, extract_code
 from saiten.types import Choice, ChoiceScore, Document, Generation, Program, Scorable
 
 CPU_SECONDS = 6.0
@@ -54,9 +54,9 @@ class HumanEvalVerifier:
 class CodeScorer:
     """Values of a choice that was executed.
 
-    passed: 1 if the tests passed. As the reference measures.
-    solved: 1 if they passed because of the answer: its own text (not the reasoning of one that never came) holds code
-        that defines the function. An answer that was cut off after its code counts like any other.
+    passed: as the reference measures: 1 if the tests passed, but for programs that its harness cannot run (REFUSED).
+    solved: 1 if the tests passed because of the answer: its own text (not the reasoning of one that never came) holds
+        code that defines the function. An answer that was cut off after its code counts like any other.
     """
 
     name: str = "code"
@@ -78,7 +78,7 @@ def _score(document: Document, choice: Choice) -> ChoiceScore:
     own = generation.text is not None and defines(code, entry_point)
     note = verdict.status if verdict.status == "passed" else f"{verdict.status}: {verdict.detail}".removesuffix(": ")
     return ChoiceScore(
-        values={"passed": verdict.value, "solved": verdict.value if own else 0.0},
+        values={"passed": 0.0 if REFUSED.search(code) else verdict.value, "solved": verdict.value if own else 0.0},
         extracted=code or None,
         note=note[:_NOTE_CHARACTERS],
     )

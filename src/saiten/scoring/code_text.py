@@ -40,6 +40,17 @@ def defines(code: str, name: str) -> bool:
     return re.search(rf"(?m)\b(?:def|class|as)\s+{word}\b|^{word}\s*[:=]|\bimport\b[^\n]*\b{word}\b", code) is not None
 
 
+REFUSED = re.compile(
+    r"class Solution"  # the reference looks for the tests inside such a class, and does not find them there
+    r"|^\s*from\s+__future__\s+import"  # not at the beginning of a file that a prelude begins
+    r"|\A\ufeff"  # nor is this mark
+    r"|\bgetcwd\b|\bputenv\b"  # taken away by its guard, and so are these modules
+    r"|^\s*(?:import|from)\s+(?:resource|psutil|joblib|ipdb|tkinter)\b",
+    re.MULTILINE,
+)
+"""Programs that the reference fails for what its harness does, however right they are."""
+
+
 @cache
 def _parser() -> MarkdownIt:
     """Return a parser that leaves the text within blocks alone: nothing there can open or close a fence."""

@@ -17,7 +17,7 @@ def test_the_mocks_letters_earn_the_score_that_is_expected(tmp_path: Path) -> No
     for row in rows:
         answer = json.loads(b'"' + reply(question([("user", row["turns"][0])])).answer + b'"')
         right += answer.endswith(f"回答: {row['target']}")
-    assert right / len(rows) == workload.expected_score() == 0.7
+    assert workload.expected_score() == ("extractive_match", right / len(rows)) == ("extractive_match", 0.7)
 
 
 def test_every_workload_has_a_name_and_tags_of_its_own() -> None:

@@ -206,11 +206,19 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> N
 def test_no_key_reaches_the_writing_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-environment")
     with DetailsWriter(layout(tmp_path), STAMP, details=False) as writer:
+        writer.start()
         assert writer._process is not None
         environment = Path(f"/proc/{writer._process.pid}/environ")
         if not environment.exists():
             pytest.skip("needs /proc")
         assert b"sk-canary" not in environment.read_bytes()
+
+
+def test_a_writer_without_a_benchmark_starts_no_process(tmp_path: Path) -> None:
+    with DetailsWriter(layout(tmp_path), STAMP, details=True) as writer:
+        pass
+    assert writer._process is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_does_not_load_the_parquet_library() -> None:

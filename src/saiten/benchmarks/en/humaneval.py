@@ -4,8 +4,8 @@ Source: openai/openai_humaneval (hub; github.com/openai/human-eval@6d43fb98), MI
 equation 1 for pass@k. Reference measurement: swallow-evaluation-instruct@3520211, task humaneval, N=10, temperature
 0.2, top_p 0.95.
 Differs: the prompt is in our own words; it asks for the same single fenced block. Programs run in the sandbox, limited
-by processor time and not by the clock. `solved@k` beside `humaneval_pass@k` gives no credit where the reference does so
-by accident (its prelude solves `add` and `median` for an empty answer) and none for what only harness rules refuse.
+by processor time and not by the clock. `solved@k` beside `humaneval_pass@k` gives no credit where the answer itself
+holds no code that defines the function: the reference's prelude solves `add` and `median` for an empty answer.
 """
 
 from __future__ import annotations

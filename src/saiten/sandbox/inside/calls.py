@@ -7,7 +7,8 @@ from __future__ import annotations
 
 # fmt: off
 CALLS: dict[str, tuple[int, int]] = {
-    "read": (0, 63), "write": (1, 64), "close": (3, 57), "close_range": (436, 436), "fstat": (5, 80), "lseek": (8, 62), "mmap": (9, 222),
+    "read": (0, 63), "write": (1, 64), "close": (3, 57),
+    "close_range": (436, 436), "fstat": (5, 80), "lseek": (8, 62), "mmap": (9, 222),
     "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214), "mremap": (25, 216), "madvise": (28, 233),
     "futex": (202, 98), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139),
     "sigaltstack": (131, 132), "rt_sigpending": (127, 136), "rt_sigtimedwait": (128, 137),
@@ -72,7 +73,7 @@ FREELY_ALLOWED = """
     sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min
     getpriority getcpu epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 recvfrom sendto
     recvmsg shutdown getsockname getpeername getsockopt umask wait4 waitid restart_syscall fadvise64
-""".split()
+""".split()  # noqa: SIM905  a list of words
 """What CPython needs to compute, import, read, wait and run threads; none of these reaches another process."""
 
 DENIED = """
@@ -87,5 +88,5 @@ DENIED = """
     io_uring_setup io_uring_enter io_uring_register name_to_handle_at open_by_handle_at inotify_init1
     fanotify_init landlock_create_ruleset landlock_add_rule landlock_restrict_self init_module
     finit_module kexec_load reboot swapon quotactl syslog personality
-""".split()
+""".split()  # noqa: SIM905  a list of words
 """Answered with EPERM, so that Python raises PermissionError and not "not implemented"."""

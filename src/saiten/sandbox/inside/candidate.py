@@ -25,11 +25,6 @@ def run(job: Job) -> NoReturn:
     os._exit(0)
 
 
-def _compile(source: str) -> Any:
-    """Compile a program as the text after a prelude, so `from __future__ import …` is a syntax error as it was."""
-    return compile("pass\n" + source, "<program>", "exec", dont_inherit=True)
-
-
 def _describe(error: BaseException) -> list[str]:
     """Name an exception in plain data, whatever the program made its methods do."""
     try:
@@ -43,7 +38,7 @@ def _serve(job: Job) -> None:
     """Load the program, then answer calls until the other side hangs up."""
     module = sys.modules[prelude.SOLUTION]
     try:
-        exec(_compile(job["source"]), module.__dict__)  # noqa: S102  this process exists to run it
+        exec(compile(job["source"], "<program>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  this process exists to run it
     except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
         wire.send(CHANNEL, {"loaded": False, "error": _describe(error)})
         return
@@ -81,12 +76,12 @@ def _run_script(job: Job) -> NoReturn:
     os.dup2(CHANNEL, 0)
     os.dup2(CHANNEL + 1, 1)
     os.closerange(CHANNEL, CHANNEL + 2)
-    sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115, PTH123  they live as long as the process
+    sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  they live as long as the process
     module = sys.modules["__main__"] = sys.modules[prelude.SOLUTION]
     module.__dict__.update(__name__="__main__", stdin=sys.stdin, stdout=sys.stdout)
     status = 0
     try:
-        exec(_compile(job["source"]), module.__dict__)  # noqa: S102  this process exists to run it
+        exec(compile(job["source"], "<program>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  this process exists to run it
     except SystemExit:
         pass
     except BaseException:  # noqa: BLE001  whatever the program raises is its result

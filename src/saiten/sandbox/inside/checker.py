@@ -189,17 +189,17 @@ def _exception(name: str, text: str) -> Exception:
     return Raised(f"{name}: {text}")
 
 
-def _change(arguments: tuple[object, ...], place: str, after: object) -> None:
+def _change(arguments: tuple[object, ...], place: str, after: Any) -> None:
     """Let an argument that the program changed in place be changed here."""
     if not place.isdecimal() or int(place) >= len(arguments):
         raise wire.WireError("a reply changes an argument that was not given")
-    before = arguments[int(place)]
+    before: Any = arguments[int(place)]
     if type(before) is not type(after):
         raise wire.WireError("a reply changes the kind of an argument")
     if isinstance(before, list | bytearray):
-        before[:] = after  # type: ignore[call-overload]  # the same kind, checked above
+        before[:] = after
     elif isinstance(before, dict | set):
         before.clear()
-        before.update(after)  # type: ignore[call-overload]  # the same kind, checked above
+        before.update(after)
     else:
         raise wire.WireError("a reply changes an argument that cannot change")

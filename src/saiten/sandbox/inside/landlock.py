@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+from pathlib import Path
 
 from . import kernel
 from .places import Places
@@ -65,7 +66,7 @@ def _attributes(abi: int) -> tuple[bytes, int]:
     return packed, len(packed)
 
 
-def _allow(descriptor: int, path: str, rights: int) -> None:
+def _allow(descriptor: int, path: Path, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # not on this machine

@@ -100,12 +100,10 @@ def limit_cpu(seconds: float) -> None:
 def threads_of_user() -> int:
     """Count the threads of this user on this machine; 0 where /proc does not tell."""
     user, total = os.geteuid(), 0
-    for entry in os.scandir("/proc") if os.path.isdir("/proc") else ():
-        if not entry.name.isdigit():
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             if entry.stat().st_uid == user:
-                total += len(os.listdir(f"{entry.path}/task"))
+                total += len(list((entry / "task").iterdir()))
         except OSError:  # it ended while we looked
             continue
     return total

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from . import kernel, limits
+from . import kernel
 from .places import Places
 
 _NEW_NS, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_PID, _NEW_NET = (
@@ -76,43 +76,40 @@ def run_in_child() -> int:
 
 
 def _build_tree(places: Places) -> None:
+    """Make a new file tree of the places and nothing else, read-only, and let go of the old one."""
     kernel.mount("none", "/", "", _PRIVATE | _RECURSIVE)
-    real = {path: os.path.realpath(path) for path in (*places.folders, *places.files)}
-    hidden = [os.path.realpath(path) for path in places.hidden] + list(places.hidden)
+    real = {path: path.resolve() for path in (*places.folders, *places.files)}
+    hidden = [*dict.fromkeys((*places.hidden, *(path.resolve() for path in places.hidden)))]
     kernel.mount("tmpfs", _BASE, "tmpfs", _NO_SUID | _NO_DEV, "mode=0755,size=4m,nr_inodes=4096")
     os.chdir(_BASE)
-    os.mkdir("old")
+    Path("old").mkdir()
     kernel.named_syscall("pivot_root", b".", b"old")
     os.chdir("/")
-    below = [path for path in places.folders if any(_is_below(path, folder) for folder in hidden)]
-    shown: list[str] = []
-    for path in sorted(set(places.folders) - set(below), key=len):
-        if not any(_is_below(path, other) for other in shown):
+    late = [path for path in places.folders if any(path.is_relative_to(folder) for folder in hidden)]
+    shown: list[Path] = []
+    for path in sorted(set(places.folders) - set(late), key=lambda path: len(path.parts)):
+        if not any(path.is_relative_to(other) for other in shown):
             _show(real[path], path)
             shown.append(path)
-    masks = [path for path in dict.fromkeys(hidden) if os.path.isdir(path)]
+    masks = [path for path in hidden if path.is_dir()]
     for path in masks:
-        kernel.mount("tmpfs", path, "tmpfs", _NO_SUID | _NO_DEV, "mode=0755,size=64k,nr_inodes=256")
-    for path in below:
+        kernel.mount("tmpfs", str(path), "tmpfs", _NO_SUID | _NO_DEV, "mode=0755,size=64k,nr_inodes=256")
+    for path in late:
         _show(real[path], path)
     for path in places.files:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        Path(path).touch()
-        kernel.mount(f"/old{real[path]}", path, "", _BIND)
-    os.makedirs("/tmp", exist_ok=True)  # noqa: S108  empty and read-only: programs may look for it
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        kernel.mount(f"/old{real[path]}", str(path), "", _BIND)
+    Path("/tmp").mkdir(exist_ok=True)  # noqa: S108  empty and read-only: programs may look for it
     kernel.unmount("/old", _DETACH)
-    os.rmdir("/old")
-    for path in (*masks, "/"):
-        kernel.mount("none", path, "", _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEV)
+    Path("/old").rmdir()
+    for path in (*masks, Path("/")):
+        kernel.mount("none", str(path), "", _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEV)
 
 
-def _show(source: str, path: str) -> None:
-    os.makedirs(path, exist_ok=True)
-    kernel.mount(f"/old{source}", path, "", _BIND | _RECURSIVE)
+def _show(source: Path, path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    kernel.mount(f"/old{source}", str(path), "", _BIND | _RECURSIVE)
     have = os.statvfs(path).f_flag
     kept = sum(flag for bit, flag in _LOCKED.items() if have & bit)
-    kernel.mount("none", path, "", _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | kept)
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder + "/")
+    kernel.mount("none", str(path), "", _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | kept)

@@ -8,19 +8,19 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
-import importlib.machinery
 import importlib.util
 import io
-import os
 import sys
 import tempfile
 import types
 from functools import cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 from typing import Any
 
-_BOTH = (
-    "string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys json"
-).split()
+_BOTH = """
+    string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys json
+""".split()  # noqa: SIM905  a list of words
 _STARRED = (*_BOTH, "builtins", "typing")
 RECURSION_LIMIT = 50_000
 SOLUTION, TESTS = "solution", "tests"
@@ -30,7 +30,7 @@ _WARM = """
     abc array base64 binascii calendar cmath collections.abc contextlib ctypes dataclasses decimal enum fractions
     hashlib heapq inspect keyword numbers os pathlib pprint resource secrets shutil struct tempfile textwrap time
     timeit traceback types unicodedata uuid warnings weakref zlib bz2 lzma
-""".split()
+""".split()  # noqa: SIM905  a list of words
 """Without `threading` and all that imports it: its handler in a forked process costs 0.3 ms each time."""
 _THE_REST = """
     argparse ast asyncio atexit codecs concurrent.futures configparser copyreg csv difflib dis encodings.idna errno
@@ -38,7 +38,7 @@ _THE_REST = """
     optparse pickle platform queue reprlib sched select selectors shelve shlex signal socket sqlite3 stat stringprep
     subprocess symtable sysconfig threading tokenize typing unittest unittest.mock urllib.parse xml.dom.minidom
     xml.etree.ElementTree zipfile zoneinfo numpy
-""".split()
+""".split()  # noqa: SIM905  a list of words
 """Where no file can be opened later, what is not imported now does not exist."""
 
 
@@ -63,7 +63,7 @@ def warm(*, everything: bool) -> None:
     for name in ("exit", "quit"):
         setattr(builtins, name, quitters.Quitter(name, "Ctrl-D (i.e. EOF)"))
     tempfile.tempdir = "/tmp"  # noqa: S108  not written to: it only stops the search for a writable folder
-    tempfile.TemporaryFile = _temporary_file  # type: ignore[assignment]  # same call, see below
+    tempfile.TemporaryFile = _temporary_file
     sys.setrecursionlimit(RECURSION_LIMIT)
     for name in (SOLUTION, TESTS):
         made = types.ModuleType(name)
@@ -82,9 +82,9 @@ class PackageFinder:
     def __init__(self, packages: dict[str, str]) -> None:
         self._packages = packages
 
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """Answer the import system."""
         if (folder := self._packages.get(name)) is None:
             return None
-        start = os.path.join(folder, "__init__.py")
+        start = Path(folder) / "__init__.py"
         return importlib.util.spec_from_file_location(name, start, submodule_search_locations=[folder])

@@ -158,7 +158,7 @@ class Filter:
         """Confine this process, every thread of it and all it forks, for ever. Raises OSError."""
         own = struct.pack("=I", os.getpid())
         for place in self._places:
-            self._buffer[place : place + 4] = own
+            ctypes.memmove(ctypes.addressof(self._buffer) + place, own, len(own))
         self._install()
 
 

@@ -35,7 +35,7 @@ class WireError(Exception):
     """The other side sent something that is no valid message, or a value cannot be sent."""
 
 
-class Ended(WireError):
+class Ended(WireError):  # noqa: N818  it is no error where a process is expected to end
     """The other side closed the channel."""
 
 
@@ -136,26 +136,26 @@ class _Encoder:
     def pairs(self, values: Iterable[tuple[object, object]], depth: int) -> list[Json]:
         return [[self.encode(key, depth + 1), self.encode(value, depth + 1)] for key, value in values]
 
-    def tagged(self, value: object, depth: int) -> Json:
+    def tagged(self, value: Any, depth: int) -> Json:
         kind = type(value)
-        for exact, tag in _SEQUENCES.items():
-            if kind is exact:
-                return {tag: self.items(value, depth)}  # type: ignore[arg-type]
-        for exact, tag in _MAPPINGS.items():
-            if kind is exact:
-                return {tag: self.pairs(value.items(), depth)}  # type: ignore[attr-defined]
+        if kind in _SEQUENCES:
+            return {_SEQUENCES[kind]: self.items(value, depth)}
+        if kind in _MAPPINGS:
+            return {_MAPPINGS[kind]: self.pairs(value.items(), depth)}
         if kind in _TEXTUAL:
-            return {_TEXTUAL[kind][0]: _TEXTUAL[kind][1](value)}
-        if kind in _VIEWS:
-            return {_VIEWS[kind]: self.pairs(value, depth) if kind is _ITEMS else self.items(value, depth)}  # type: ignore[arg-type]
+            tag, to_text = _TEXTUAL[kind]
+            return {tag: to_text(value)}
+        return self.other(value, depth)
+
+    def other(self, value: Any, depth: int) -> Json:
         for base, to_base in _BASES:
             if isinstance(value, base):
-                return self.encode(to_base(value), depth)
-        if kind.__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-            return self.encode(value.item(), depth + 1)  # type: ignore[attr-defined]
+                return self.encode(to_base(value), depth + 1)
+        if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+            return self.encode(value.item(), depth + 1)
         if isinstance(value, Iterator):
             return {"I": self.items(_bounded(value), depth)}
-        return {"o": kind.__name__[:100]}
+        return {"o": type(value).__name__[:100]}
 
 
 def _bounded(values: Iterator[object]) -> Iterator[object]:
@@ -165,10 +165,16 @@ def _bounded(values: Iterator[object]) -> Iterator[object]:
         yield value
 
 
-_KEYS, _VALUES, _ITEMS = type({}.keys()), type({}.values()), type({}.items())
-_SEQUENCES: dict[type, str] = {tuple: "t", set: "s", frozenset: "f", deque: "q"}
+_SEQUENCES: dict[type, str] = {
+    tuple: "t",
+    set: "s",
+    frozenset: "f",
+    deque: "q",
+    type({}.keys()): "K",
+    type({}.values()): "V",
+    type({}.items()): "M",
+}
 _MAPPINGS: dict[type, str] = {dict: "d", Counter: "n", OrderedDict: "O", defaultdict: "D"}
-_VIEWS: dict[type, str] = {_KEYS: "K", _VALUES: "V", _ITEMS: "M"}
 _TEXTUAL: dict[type, tuple[str, Callable[[Any], Json]]] = {
     bytes: ("b", lambda value: value.decode("latin-1")),
     bytearray: ("a", lambda value: value.decode("latin-1")),
@@ -235,7 +241,6 @@ _PAIRS: dict[str, Callable[[list[tuple[Any, Any]]], object]] = {
     "n": lambda pairs: Counter(dict(pairs)),
     "O": OrderedDict,
     "D": lambda pairs: defaultdict(None, pairs),
-    "M": lambda pairs: dict(pairs).items(),
 }
 _ITEM_LISTS: dict[str, Callable[[list[Any]], object]] = {
     "t": tuple,
@@ -244,5 +249,6 @@ _ITEM_LISTS: dict[str, Callable[[list[Any]], object]] = {
     "q": deque,
     "K": lambda items: dict.fromkeys(items).keys(),
     "V": lambda items: dict(enumerate(items)).values(),
+    "M": lambda items: dict(items).items(),
     "I": iter,
 }

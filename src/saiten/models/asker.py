@@ -1,0 +1,228 @@
+"""One request from the first try to its end: send, read, wait, try again, give up.
+
+The only place that retries. A request that waits lends its slots to others, but no more requests may wait than may be
+in flight: beyond that they keep their slots, so that a failing endpoint is not handed the whole list.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from saiten.models.assemble import ended_choices, finished_choices
+from saiten.models.body import Form, encode_body, sampling_fields
+from saiten.models.clock import Clock
+from saiten.models.failures import Failure, Kind, Sent
+from saiten.models.health import Health
+from saiten.models.limiter import Limiter
+from saiten.models.options import ClientOptions
+from saiten.models.providers import Endpoint
+from saiten.models.reasoning import ReasoningParser, find_parser
+from saiten.models.retry import OUTAGE, Step, Tries
+from saiten.models.stats import Stats
+from saiten.models.transport import Answer, Transport
+from saiten.types import Generation, Message, Sampling
+
+PROBE = (Message(role="user", content="1"),)
+"""Something harmless and cheap to ask, to see whether anything is answered at all."""
+SHORTFALLS = 2
+"""Answers in a row with fewer choices than asked for, before fewer are asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Choices of one conversation that are asked for in one HTTP request."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One sending of a piece, and the state of things when it was sent."""
+
+    number: int
+    """Of the piece."""
+    tries: Tries
+    slots: int
+    form: Form
+    generation: int
+    """Of the limiter's ceiling."""
+    outages: int
+    """How many outages there had been."""
+
+
+class Asker:
+    """Asks pieces. Holds what was learnt about the endpoint, and whether it still works."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        options: ClientOptions,
+        limiter: Limiter,
+        stats: Stats,
+        *,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self.transport: Transport | None = None
+        self.learnt_n: int | None = None
+        """The largest n that the endpoint honours, where it was learnt."""
+        self._endpoint = endpoint
+        self._options = options
+        self._limiter = limiter
+        self._stats = stats
+        self._clock = clock
+        self._chance = chance
+        self._parser: ReasoningParser | None = (
+            find_parser(options.reasoning_parser) if options.reasoning_parser else None
+        )
+        streams = endpoint.provider.streams if options.stream is None else options.stream
+        self._form = Form(
+            stream=streams, completions=options.completions, max_tokens_field=endpoint.provider.max_tokens_field
+        )
+        self._health = Health(endpoint, options.policy, limiter, clock, chance)
+        self._numbers = itertools.count()
+        self._waiting = 0
+        self._shortfalls = 0
+
+    # ------------------------------------------------------------------------------------------ one piece
+
+    async def ask(self, piece: Piece) -> dict[int, Generation]:
+        """Return the choices that could be had; an index that is missing may be asked again. Raises EndpointError."""
+        tries = Tries(self._options.policy, self._endpoint.paid)
+        number = next(self._numbers)
+        while True:
+            self._health.check()
+            trial = Trial(
+                number=number,
+                tries=tries,
+                slots=len(piece.indices),
+                form=self._form,
+                generation=self._limiter.generation,
+                outages=self._health.breaker.outages,
+            )
+            self._stats.retries += tries.sent > 0
+            tries.sent += 1
+            started = self._clock.unix()
+            found = await self._send(piece, trial.form)
+            if isinstance(found, Answer):
+                return self._answered(piece, found, tries.sent, started)
+            self._stats.failures[found.kind] = self._stats.failures.get(found.kind, 0) + 1
+            if found.kind is Kind.N_REFUSED:
+                self._learn_n(found.limit or 1, found.message)
+                return {}
+            if found.kind in {Kind.CONTEXT_OVERFLOW, Kind.CONTENT_POLICY}:
+                self._health.breaker.succeeded()
+            elif await self._again(found, trial):
+                continue
+            return ended_choices(piece.indices, found, attempts=tries.sent, started=started)
+
+    async def _send(self, piece: Piece, form: Form) -> Answer | Failure:
+        assert self.transport is not None, "the client is a context manager: enter it first"
+        fields = sampling_fields(piece.sampling, self._endpoint, form)
+        n = len(piece.indices)
+        body = encode_body(piece.messages, fields, model=self._endpoint.model, n=n, form=form)
+        sent = Sent(
+            n=n,
+            stream=form.stream,
+            usage_asked=form.stream and form.usage,
+            max_tokens_field=form.max_tokens_field if form.max_tokens_field in fields else None,
+        )
+        return await self.transport.send(form.route, body, sent)
+
+    def _answered(self, piece: Piece, answer: Answer, attempts: int, unix: float) -> dict[int, Generation]:
+        self._health.breaker.succeeded()
+        asked = len(piece.indices)
+        self._limiter.succeeded(asked)
+        found = finished_choices(piece.indices, answer, self._parser, attempts=attempts, started=unix)
+        if model := answer.reply.model:
+            self._stats.models[model] = self._stats.models.get(model, 0) + 1
+        self._shortfalls = 0 if len(answer.reply.choices) >= asked else self._shortfalls + 1
+        if asked > 1 and self._shortfalls >= SHORTFALLS:
+            self._learn_n(max(1, len(answer.reply.choices)), f"{asked} choices were asked for")
+            self._shortfalls = 0
+        return found
+
+    def _learn_n(self, limit: int, why: str) -> None:
+        if self.learnt_n is None or limit < self.learnt_n:
+            self.learnt_n = limit
+            self._stats.note(f"the endpoint honours n up to {limit} ({why})")
+
+    # ------------------------------------------------------------------------------------------ after a failure
+
+    async def _again(self, failure: Failure, trial: Trial) -> bool:
+        """Do what a failure calls for, waiting included. Returns whether to send again. Raises EndpointError."""
+        tries = trial.tries
+        if failure.overload:
+            self._limiter.overloaded(trial.generation)
+        if failure.kind is Kind.NO_FILES:
+            self._limiter.cap(max(1, self._limiter.in_flight // 2))
+        self._health.failed(trial.number, failure)
+        step = tries.next(failure)
+        if self._health.doubtful and failure.kind in OUTAGE:
+            await self._until_well(trial.slots)
+            lost = step is Step.GIVE_UP and tries.spoilt >= self._options.policy.attempts
+            if self._health.breaker.outages > trial.outages and lost and tries.forgive():
+                step = Step.AGAIN
+        if step is Step.GIVE_UP:
+            self._health.gave_up(failure)
+            return False
+        if failure.field is not None:
+            self._reform(trial.form, failure)
+        self._stats.stale_connections += failure.reused
+        if step is Step.LATER:
+            await self._wait(failure, trial)
+        if self._endpoint.paid and failure.kind in {Kind.AMBIGUOUS, Kind.MALFORMED}:
+            self._stats.possible_double_charges += 1
+        return True
+
+    def _reform(self, form: Form, failure: Failure) -> None:
+        """Put requests otherwise from now on. Others that were sent in the old form may have learnt it already."""
+        if failure.field is not None and self._form == form:
+            self._form = form.without(failure.field)
+            self._stats.note(f"the endpoint refuses {failure.field}; requests go without it ({failure.message})")
+
+    async def _wait(self, failure: Failure, trial: Trial) -> None:
+        """Wait before the next try; when the endpoint is overloaded, everybody waits."""
+        seconds = trial.tries.delay(failure, self._chance)
+        if failure.retry_after is not None and failure.retry_after > self._options.policy.longest_pause:
+            instant = datetime.fromtimestamp(self._clock.unix() + failure.retry_after, UTC)
+            self._health.refuse_to_wait(instant.strftime("%Y-%m-%d %H:%M:%S UTC"), failure)
+        if failure.kind is Kind.RATE_LIMITED or (failure.overload and failure.retry_after is not None):
+            self._limiter.pause_for(seconds)
+        await self._lend(trial.slots, self._clock.sleep(seconds))
+
+    async def _lend(self, slots: int, waiting: Awaitable[object]) -> None:
+        """Wait while others use the slots; take them back before going on, and whatever happens."""
+        if self._waiting + slots > self._limiter.ceiling:
+            await waiting
+            return
+        self._waiting += slots
+        self._limiter.release(slots)
+        held = False
+        try:
+            await waiting
+            await self._limiter.acquire(slots, returning=True)
+            held = True
+        finally:
+            self._waiting -= slots
+            if not held:
+                self._limiter.take_back(slots)
+
+    async def _until_well(self, slots: int) -> None:
+        """Wait until the endpoint answers something harmless; whoever comes first asks. Raises EndpointError."""
+        if self._health.probing:
+            await self._lend(slots, self._health.well())
+        else:
+            await self._health.probe(self._ask_harmless)
+        self._health.check()
+
+    async def _ask_harmless(self) -> Failure | None:
+        """Ask for one token. Returns the failure, or None if an answer came."""
+        self._stats.probes += 1
+        found = await self._send(Piece(messages=PROBE, sampling=Sampling(max_tokens=1), indices=(0,)), self._form)
+        return found if isinstance(found, Failure) else None

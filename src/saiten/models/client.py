@@ -1,0 +1,157 @@
+"""The client: asks an endpoint for choices and gives generations back, whatever the network does in between.
+
+    Client.generate     splits a request by what n the endpoint honours, tops up what is missing
+      Asker.ask         one request: sends, retries, waits, gives the slot back meanwhile (asker.py)
+        Transport.send  one HTTP exchange (transport.py)
+
+Failures are classified in `failures.py`, what follows from them is decided in `retry.py`, outcomes in `outcomes.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from saiten.errors import EndpointError
+from saiten.models.asker import Asker, Piece
+from saiten.models.body import check_extra_body, dropped
+from saiten.models.clock import Clock, LoopClock
+from saiten.models.limiter import Limiter, ceiling_range
+from saiten.models.options import WIDE, ClientOptions, connection_room
+from saiten.models.preflight import ServerInfo, check_endpoint
+from saiten.models.providers import Endpoint
+from saiten.models.stats import Stats
+from saiten.models.transport import Transport
+from saiten.types import Access, Generation, Outcome, Request, RunSpec
+
+
+class Client:
+    """Talks to one endpoint. An async context manager; belongs to one event loop.
+
+    Whoever calls `generate` has taken `request.n` slots of `limiter` before, and gives them back afterwards; while a
+    request waits for its next try, its slots are lent to others.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        options: ClientOptions | None = None,
+        *,
+        clock: Clock | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.endpoint = endpoint
+        self.options = options or ClientOptions()
+        self._clock = clock or LoopClock()
+        limits = ceiling_range(paid=endpoint.paid, given=self.options.concurrency, room=connection_room())
+        self.limiter = Limiter(limits, self._clock)
+        self.stats = Stats(self.limiter)
+        self._asker = Asker(endpoint, self.options, self.limiter, self.stats, clock=self._clock, chance=chance)
+        self._transport: Transport | None = None
+
+    @classmethod
+    def for_run(cls, endpoint: Endpoint, access: Access, spec: RunSpec) -> Self:
+        """Return the client of a run."""
+        options = ClientOptions(
+            concurrency=access.concurrency,
+            stall_seconds=access.stall_seconds,
+            max_n=access.max_n,
+            reasoning_parser=spec.reasoning_parser,
+        )
+        return cls(endpoint, options)
+
+    @property
+    def width(self) -> int:
+        """Most choices that one request asks for, as far as is known now. 1 for a server of ours."""
+        if self.endpoint.provider.own_server:
+            return 1
+        known = (self.options.max_n or self.endpoint.provider.max_n, self._asker.learnt_n, self.options.concurrency)
+        return min((n for n in known if n is not None), default=WIDE)
+
+    async def __aenter__(self) -> Self:
+        self._transport = Transport(
+            self.endpoint,
+            self.options.limits(paid=self.endpoint.paid),
+            self.stats,
+            cut_loops=self.options.cut_loops,
+        )
+        self._asker.transport = self._transport
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._transport is not None:
+            await self._transport.close()
+            self._transport = None
+
+    async def check(self) -> ServerInfo:
+        """Look whether the endpoint can serve this run, for the price of one small GET.
+
+        Raises EndpointError, with what to do, if it is not there, refuses the key, or (a server of ours) serves
+        another model. An endpoint without a list of models passes.
+        """
+        assert self._transport is not None, "the client is a context manager: enter it first"
+        return await check_endpoint(self.endpoint, self._transport, self._clock)
+
+    async def generate(self, request: Request) -> list[Generation]:
+        """Return exactly `request.n` generations, in the order of their index.
+
+        What fails for a choice is that choice's outcome, REQUEST_FAILED. Raises EndpointError if the endpoint cannot
+        serve the run any more and nothing of this request was answered; answered choices are returned first.
+        Where one HTTP request brought several choices, its input tokens stand on the first of them, and its output
+        tokens are divided by length of text, so that sums are the server's. A seed belongs to the first choice:
+        choices that are asked for apart get the seed plus their index.
+        """
+        check_extra_body(request.sampling)
+        for name in dropped(request.sampling, self.endpoint):
+            self.stats.note(f"{name} is not sent: {self.endpoint.model} takes no generation parameters")
+        found: dict[int, Generation] = {}
+        fatal: EndpointError | None = None
+        while fatal is None and (missing := [index for index in range(request.n) if index not in found]):
+            width = max(1, min(self.width, len(missing)))
+            pieces = [self._piece(request, missing[start : start + width]) for start in range(0, len(missing), width)]
+            before = len(found)
+            for answer in await self._ask_all(pieces):
+                if isinstance(answer, EndpointError):
+                    fatal = fatal or answer
+                else:
+                    found.update(answer)
+            if before and len(found) > before:
+                self.stats.topped_up += len(found) - before
+        if fatal is not None:
+            if not any(generation.outcome is not Outcome.REQUEST_FAILED for generation in found.values()):
+                raise fatal
+            lost = Generation(outcome=Outcome.REQUEST_FAILED, error=str(fatal), started=self._clock.unix())
+            found = dict.fromkeys(range(request.n), lost) | found
+        return [found[index] for index in range(request.n)]
+
+    @staticmethod
+    def _piece(request: Request, indices: Sequence[int]) -> Piece:
+        sampling = request.sampling
+        if sampling.seed is not None and indices[0] > 0:
+            sampling = replace(sampling, seed=sampling.seed + indices[0])
+        return Piece(messages=request.messages, sampling=sampling, indices=tuple(indices))
+
+    async def _ask_all(self, pieces: Sequence[Piece]) -> list[dict[int, Generation] | EndpointError]:
+        """Ask all pieces side by side: their slots are taken already."""
+        if len(pieces) == 1:
+            return [await self._ask(pieces[0])]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._ask(piece)) for piece in pieces]
+        return [task.result() for task in tasks]
+
+    async def _ask(self, piece: Piece) -> dict[int, Generation] | EndpointError:
+        """Ask one piece. An EndpointError is handed back, so that it does not cancel answers that are paid for."""
+        try:
+            return await self._asker.ask(piece)
+        except EndpointError as error:
+            return error

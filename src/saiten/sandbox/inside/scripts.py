@@ -1,0 +1,106 @@
+"""One script and its inputs: a process for each input, fed and read from here, its output compared here."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from typing import Any
+
+from . import answers, zygote
+from .processes import Outcome, Process, wall_seconds
+
+_SPARE_OUTPUT = 1 << 16
+"""Bytes that a script may print beyond four times the expected output."""
+_PIPE_BYTES = 1 << 16
+
+
+def run(job: Any, programs: socket.socket) -> Outcome:
+    """Run a script on each input in turn until one output is wrong."""
+    cpu, total = float(job["cpu_seconds"]), 0.0
+    outcome: Outcome = {"status": "passed", "detail": "", "again": False}
+    for number, (given, expected) in enumerate(job["cases"], start=1):
+        outcome = _run_case(job["source"], given, expected, cpu, programs)
+        total += outcome["cpu_seconds"]
+        if outcome["status"] != "passed":
+            outcome["detail"] = f"test {number}: {outcome['detail']}"
+            break
+    return outcome | {"cpu_seconds": total}
+
+
+def _run_case(source: str, given: str, expected: str, cpu: float, programs: socket.socket) -> Outcome:
+    input_end, feed = os.pipe()
+    output, output_end = os.pipe()
+    job = {"source": source, "entry_point": "", "script": True, "cpu_seconds": cpu}
+    zygote.submit(programs, job, [input_end, output_end])
+    os.close(input_end)
+    os.close(output_end)
+    program = Process(programs)
+    talk = _Talk(feed, output, given.encode("utf-8", "replace"), 4 * len(expected.encode()) + _SPARE_OUTPUT)
+    late = talk.until(program, time.monotonic() + wall_seconds(cpu))
+    program.end()
+    if (limited := program.limited(cpu, late=late)) is not None:
+        return limited
+    if len(talk.printed) > talk.longest:
+        return program.outcome("failed", f"printed more than {talk.longest} bytes")
+    if program.status:
+        return program.outcome("error", f"ended with {os.waitstatus_to_exitcode(program.status)}")
+    if not answers.same_output(talk.printed.decode("utf-8", "replace"), expected):
+        return program.outcome("failed", "the output is another one")
+    return program.outcome("passed", "")
+
+
+class _Talk:
+    """What goes into a script and comes out of it."""
+
+    def __init__(self, feed: int, output: int, given: bytes, longest: int) -> None:
+        self.longest = longest
+        self.printed = bytearray()
+        self._feed: int | None = feed
+        self._output: int | None = output
+        self._rest = memoryview(given)
+        os.set_blocking(feed, False)
+
+    def until(self, program: Process, deadline: float) -> bool:
+        """Feed and read until the script ended or printed too much; return whether time ran out."""
+        try:
+            while len(self.printed) <= self.longest and (self._output is not None or not program.ended):
+                self._write()
+                reading = [] if self._output is None else [self._output]
+                hearing = [] if program.ended else [program.control.fileno()]
+                writing = [] if self._feed is None else [self._feed]
+                left = deadline - time.monotonic()
+                ready, writable, _ = select.select([*reading, *hearing], writing, [], max(0.0, left))
+                if left <= 0 or not (ready or writable):
+                    return True
+                if hearing and hearing[0] in ready:
+                    program.hear()
+                if reading and reading[0] in ready:
+                    self._read(reading[0])
+            return False
+        finally:
+            for descriptor in (self._feed, self._output):
+                if descriptor is not None:
+                    os.close(descriptor)
+
+    def _write(self) -> None:
+        """Write what fits; close the input when all is written or nobody reads it."""
+        if self._feed is None:
+            return
+        try:
+            self._rest = self._rest[os.write(self._feed, self._rest[:_PIPE_BYTES]) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._rest = memoryview(b"")
+        if not self._rest:
+            os.close(self._feed)
+            self._feed = None
+
+    def _read(self, output: int) -> None:
+        part = os.read(output, _PIPE_BYTES)
+        self.printed += part
+        if not part:
+            os.close(output)
+            self._output = None
