@@ -62,7 +62,7 @@ class EndpointError(SaitenError):
         """Whether starting the same command again later can help without changing anything."""
 
 
-class Interrupted(SaitenError):
+class Interrupted(SaitenError):  # noqa: N818  # not an error: somebody asked
     """Somebody (or the scheduler) asked this process to stop. What was answered is stored."""
 
     def __init__(self, message: str, *, exit_status: Exit = Exit.INTERRUPTED) -> None:

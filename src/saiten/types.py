@@ -271,17 +271,23 @@ class Metric:
 
     `reduce` makes a document's value out of its choices' values, `corpus` an estimate out of all documents' values.
     Both are monotone, so that bounds for missing choices follow from filling in `worst` and `best`.
+
+    A corpus metric (BLEU, a ratio of sums) reads several of the scorer's values at once: its choices' values are
+    tuples, and so are its documents'.
     """
 
     name: str
     """As the results name it, e.g. `extractive_match`, `humaneval_pass@1:10`."""
-    value: str
+    value: str | tuple[str, ...]
     """Which of the scorer's values it reads."""
-    reduce: Callable[[Sequence[float]], float]
-    corpus: Callable[[Sequence[Sequence[float]]], Estimate]
+    reduce: Callable[[Sequence[Any]], Any]
+    corpus: Callable[[Sequence[Sequence[Any]]], Estimate]
     """From the documents' values, one sequence for each subset (stratum), to the estimate over all of them."""
-    worst: float = 0.0
-    best: float = 1.0
+    worst: Any = 0.0
+    """Value of a choice at its worst; None where a missing choice cannot be bounded."""
+    best: Any = 1.0
+    where: Callable[[Document], bool] | None = None
+    """Which documents it is about (MT-Bench: one category); None: all."""
     compatible: bool = True
     """True: measured exactly as the old system did. False: saiten's own, careful reading."""
     twin: str | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from saiten.errors import EndpointError
 from saiten.models.client import Client
 from saiten.models.options import ClientOptions
 from saiten.models.providers import Endpoint, find_provider
@@ -42,6 +43,13 @@ def question(prompt: str, n: int = 1, sampling: Sampling | None = None) -> Reque
     return Request(messages=(Message(role="user", content=prompt),), sampling=sampling or Sampling(), n=n)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something holds that another thread brings about."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # no event of this loop tells it
+            await asyncio.sleep(0.002)
+
+
 @dataclass
 class Bench:
     """A client with a clock that does not wait."""
@@ -67,19 +75,30 @@ class Bench:
         return generation
 
     async def all(self, prompts: Sequence[str]) -> list[Generation]:
-        """Ask many questions, each in a task of its own that is made when it has its slot."""
+        """Ask many questions, each in a task of its own that is made when it has its slot.
+
+        Raises the first EndpointError; nothing is asked after it, and what is in flight goes on to its end.
+        """
         found: dict[int, Generation] = {}
+        fatal: list[EndpointError] = []
 
         async def ask(number: int, prompt: str) -> None:
             try:
                 (found[number],) = await self.client.generate(question(prompt))
+            except EndpointError as error:
+                fatal.append(error)
             finally:
                 self.client.limiter.release()
 
         async with asyncio.TaskGroup() as group:
             for number, prompt in enumerate(prompts):
                 await self.client.limiter.acquire()
+                if fatal:
+                    self.client.limiter.release()
+                    break
                 group.create_task(ask(number, prompt))
+        if fatal:
+            raise fatal[0]
         return [found[number] for number in range(len(prompts))]
 
 

@@ -35,6 +35,15 @@ def default_answer(prompt: str, index: int) -> Reply:
     return Reply(text=f"考えると、答えは {'ABCD'[digest[0] % 4]} です。")
 
 
+def always(reply: Reply | str) -> Answer:
+    """Return an answer that is the same for every question."""
+
+    def answer(_prompt: str, _index: int) -> Reply | str:
+        return reply
+
+    return answer
+
+
 def prompt_of(body: Mapping[str, Any]) -> str:
     """Return the last message, or the prompt of a text completion."""
     messages = body.get("messages")

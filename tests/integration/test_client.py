@@ -12,8 +12,8 @@ import pytest
 from saiten.models.options import ClientOptions
 from saiten.types import Outcome, Sampling
 from tests.helpers.aio import in_loop
-from tests.helpers.asking import asking, endpoint, paid_endpoint
-from tests.helpers.fault_answers import Reply
+from tests.helpers.asking import asking, endpoint, paid_endpoint, until
+from tests.helpers.fault_answers import Reply, always
 from tests.helpers.faultd import Fault, FaultServer, default_answer
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[Reply, Outcome, str | None, str | None, bool | None]] = {
 @in_loop
 async def test_what_an_answer_comes_to(case: str, stream: bool) -> None:
     reply, outcome, text, reasoning, closed = CASES[case]
-    with FaultServer(answer=lambda prompt, index: reply) as server:
+    with FaultServer(answer=always(reply)) as server:
         async with asking(endpoint(server.base_url), ClientOptions(stream=stream)) as bench:
             generation = await bench.one("a")
     assert generation.outcome is outcome
@@ -203,7 +203,7 @@ async def test_the_completions_route_sends_the_last_user_message() -> None:
 
 @in_loop
 async def test_a_loop_is_cut_where_that_is_asked_for_and_the_connection_is_closed() -> None:
-    with FaultServer(answer=lambda prompt, index: "the same thing again. " * 4000, gap=0.0005) as server:
+    with FaultServer(answer=always("the same thing again. " * 4000), gap=0.0005) as server:
         async with asking(endpoint(server.base_url), ClientOptions(cut_loops=True)) as bench:
             generation = await bench.one("a")
         entry = server.ledger[0]
@@ -275,8 +275,7 @@ async def test_cancelling_a_request_closes_its_connection_and_keeps_the_slots_ri
     with FaultServer([Fault(prompt="slow", hang=True)]) as server:
         async with asking(paid_endpoint(server.base_url)) as bench:
             task = asyncio.ensure_future(bench.one("slow"))
-            while not server.ledger:
-                await asyncio.sleep(0.005)
+            await until(lambda: server.ledger)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

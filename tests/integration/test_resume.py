@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def saiten(tmp_path: Path) -> Saiten:
     return Saiten(tmp_path)
 
 
-def uninterrupted(folder: Path, server: FaultServer, **shape: int) -> dict[str, object]:
+def uninterrupted(folder: Path, server: FaultServer, **shape: Any) -> dict[str, object]:
     """Return the numbers of a run that nothing disturbed."""
     folder.mkdir()
     quiet = Saiten(folder)
@@ -70,16 +71,16 @@ def test_two_kills_in_a_row_and_a_kill_while_resuming_lose_nothing(saiten: Saite
 
 
 @pytest.mark.parametrize("shape", [{"samples": 3, "temperature": 0.7}, {"turns": 2, "samples": 2, "temperature": 0.7}])
-def test_samples_and_turns_resume_one_by_one(shape: dict[str, float], saiten: Saiten) -> None:
+def test_samples_and_turns_resume_one_by_one(shape: dict[str, Any], saiten: Saiten) -> None:
     with FaultServer() as server:
-        expected = uninterrupted(saiten.folder / "quiet", server, **shape)  # type: ignore[arg-type]
+        expected = uninterrupted(saiten.folder / "quiet", server, **shape)
         server.ledger.clear()
-        quiz = questions(saiten.folder, 12, **shape)  # type: ignore[arg-type]
+        quiz = questions(saiten.folder, 12, **shape)
         saiten.run(server.base_url, [quiz], "--concurrency", "3", extra={"SAITEN_CRASH_AT": "after_line:17"})
         stored = len(saiten.records())
         assert stored == 17
         assert saiten.run(server.base_url, [quiz]).returncode == 0
-        total = 12 * int(shape["samples"]) * int(shape.get("turns", 1))
+        total = 12 * shape["samples"] * shape.get("turns", 1)
         assert len(server.ledger) <= total + 3
         assert saiten.numbers() == expected
 

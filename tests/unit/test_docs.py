@@ -16,6 +16,7 @@ from saiten.cli import COMMANDS, Parser, main
 from saiten.errors import Exit
 from saiten.models.providers import PROVIDERS
 from saiten.types import Outcome
+from tests.helpers.faultd import Fault, FaultServer
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "ja")
@@ -176,6 +177,7 @@ def test_every_exit_status_is_explained(language: str) -> None:
 
 # ------------------------------------------------------------------------------------------------- messages
 
+ASK = ("run", "--provider", "vllm", "--benchmarks", "sample_choice_ja", "--max-samples", "1")
 MESSAGES = [
     ("run", ["run", "m", "--benchmarks", "jmlu"], Exit.USAGE),
     ("run", ["run", "m", "--benchmarks", "demo", "--provider", "opena"], Exit.CONFIGURATION),
@@ -239,16 +241,65 @@ def test_a_missing_key_is_told_as_both_manuals_quote_it(
         assert any(pattern.fullmatch(said) for pattern in quoted(text_of(language, "run"))), said
 
 
+@pytest.mark.parametrize(
+    ("model", "script", "status"),
+    [
+        ("othr-model", [], Exit.CONFIGURATION),
+        ("test-model", [Fault(status=401)], Exit.CONFIGURATION),
+        ("test-model", None, Exit.SERVER),
+    ],
+    ids=["another model", "a key that is refused", "no server"],
+)
+def test_what_a_server_refuses_is_told_as_both_manuals_quote_it(
+    model: str,
+    script: list[Fault] | None,
+    status: Exit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    quiet_place(tmp_path, monkeypatch)
+    with FaultServer(script or []) as server:
+        url = server.base_url
+        if script is not None:
+            assert main([*ASK, "--base-url", url, model]) == status
+    if script is None:
+        assert main([*ASK, "--base-url", url, model]) == status
+    said = capsys.readouterr().err.strip().splitlines()[-1].removeprefix("saiten: ")
+    for language in LANGUAGES:
+        assert any(pattern.fullmatch(said) for pattern in quoted(text_of(language, "run"))), said
+
+
 def quiet_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Go where nothing is, with a key and without the tester's settings."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HF_HOME", str(folder / "hub"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    for name in ("SAITEN_DATA", "SAITEN_DATA_LOCK", "LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT"):
+    monkeypatch.setenv("SAITEN_CACHE", str(folder / "cache"))
+    for name in ("SAITEN_DATA", "SAITEN_DATA_LOCK", "LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT", "VLLM_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
-# ------------------------------------------------------------------------------------------------- the example
+# ------------------------------------------------------------------------------------------------- the examples
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_python_lines_of_the_index_evaluate_a_model(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet_place(tmp_path, monkeypatch)
+    (code,) = blocks(text_of(language, "index"), "python")
+    with FaultServer() as server:
+        given = {
+            "http://127.0.0.1:8000/v1": server.base_url,
+            '"jmmlu"': '"sample_choice_ja"',
+            "Qwen/Qwen3-8B": "test-model",
+        }
+        for shown, here in given.items():
+            assert shown in code
+            code = code.replace(shown, here)
+        exec(compile(code, "index.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("True [('extractive_match', Estimate(")
 
 
 def write_example(folder: Path, language: str) -> tuple[Path, str]:

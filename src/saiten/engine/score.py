@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from saiten.engine.crash import crash
 from saiten.engine.execute import NO_CODE, execution_of
@@ -20,14 +21,22 @@ from saiten.types import Choice, ChoiceScore, Document, Generation, Metric, Outc
 EMPTY_WARNING = 0.01
 
 
-@dataclass(slots=True)
 class Column:
-    """One metric's values over the documents of a subset."""
+    """One metric's values over the documents of a subset: numbers packed, tuples as they are."""
 
-    known: array[float] = field(default_factory=lambda: array("d"))
-    """Values of documents with every choice scored, and of partly scored ones over what they have."""
-    worst: array[float] = field(default_factory=lambda: array("d"))
-    best: array[float] = field(default_factory=lambda: array("d"))
+    __slots__ = ("best", "known", "missing", "worst")
+
+    def __init__(self, metric: Metric) -> None:
+        def empty() -> MutableSequence[Any]:
+            return array("d") if isinstance(metric.value, str) else []
+
+        self.known = empty()
+        """Values of documents with every choice scored."""
+        self.worst = empty()
+        """Values of all documents, missing choices at their worst; `best` likewise."""
+        self.best = empty()
+        self.missing = False
+        """Whether any document lacks a choice."""
 
 
 @dataclass(slots=True)
@@ -41,28 +50,41 @@ class Tally:
     compared: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.columns = {metric.name: Column() for metric in self.metrics}
+        self.columns = {metric.name: Column(metric) for metric in self.metrics}
 
-    def add(self, samples: int, scores: Sequence[ChoiceScore]) -> dict[str, float]:
+    def add(self, document: Document, samples: int, scores: Sequence[ChoiceScore]) -> dict[str, float]:
         """Take in one document's scores; return its values by metric (complete documents only)."""
         missing = samples - len(scores)
         values: dict[str, float] = {}
         for metric in self.metrics:
-            have = [score.values[metric.value] for score in scores]
+            if metric.where is not None and not metric.where(document):
+                continue
+            have = [chosen(score, metric) for score in scores]
             column = self.columns[metric.name]
-            if missing:
-                column.worst.append(metric.reduce([*have, *[metric.worst] * missing]))
-                column.best.append(metric.reduce([*have, *[metric.best] * missing]))
-            else:
+            if not missing:
                 value = metric.reduce(have)
-                values[metric.name] = value
                 for kept in (column.known, column.worst, column.best):
                     kept.append(value)
+                alone = value if isinstance(metric.value, str) else metric.corpus([[value]]).value
+                if alone is not None:
+                    values[metric.name] = alone
+                continue
+            column.missing = True
+            if metric.worst is not None and metric.best is not None:
+                column.worst.append(metric.reduce([*have, *[metric.worst] * missing]))
+                column.best.append(metric.reduce([*have, *[metric.best] * missing]))
         for metric in self.metrics:
-            if metric.twin is not None and metric.name in values:
+            if metric.twin is not None and metric.name in values and metric.twin in values:
                 self.compared[metric.name] += 1
                 self.differing[metric.name] += values[metric.name] != values[metric.twin]
         return values
+
+
+def chosen(score: ChoiceScore, metric: Metric) -> Any:
+    """Return what a metric reads of a choice."""
+    if isinstance(metric.value, str):
+        return score.values[metric.value]
+    return tuple(score.values[name] for name in metric.value)
 
 
 def evidence(tallies: Iterable[Tally]) -> Evidence:
@@ -90,9 +112,8 @@ def metric_results(metrics: Sequence[Metric], tallies: Sequence[Tally]) -> tuple
     results = []
     for metric in metrics:
         columns = [tally.columns[metric.name] for tally in tallies]
-        incomplete = any(len(column.known) < len(column.worst) for column in columns)
         bounds = None
-        if incomplete:
+        if any(column.missing for column in columns) and metric.worst is not None and metric.best is not None:
             low = metric.corpus([column.worst for column in columns]).value
             high = metric.corpus([column.best for column in columns]).value
             bounds = (low, high) if low is not None and high is not None else None
@@ -201,7 +222,7 @@ class BenchmarkScorer:
         if unique and subset.generated(index) == 1:
             copies = (replace(unique[0], repetition=k, copied=True) for k in range(1, subset.samples))
             choices, scores = (*unique, *copies), scores * subset.samples
-        values = self.tallies[subset.subset].add(subset.samples, scores)
+        values = self.tallies[subset.subset].add(document, subset.samples, scores)
         answers: list[str] = []
         messages = []
         for turn in range(subset.turns):

@@ -59,6 +59,7 @@ class Tries:
     policy: RetryPolicy
     paid: bool
     sent: int = 0
+    unsent: int = 0
     spoilt: int = 0
     maybe_billed: int = 0
     pages: int = 0
@@ -71,6 +72,7 @@ class Tries:
         """Say what to do after a failure, and count it."""
         match failure.kind:
             case Kind.NOT_SENT | Kind.NO_FILES:
+                self.unsent += 1
                 step = Step.LATER  # free; the outage's clock ends it
             case Kind.RATE_LIMITED:
                 self.turned_away += 1
@@ -113,7 +115,7 @@ class Tries:
 
         Source: Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015 ("full jitter").
         """
-        steps = max(self.spoilt, self.turned_away, 1) - 1
+        steps = max(self.unsent, self.spoilt, self.turned_away, 1) - 1
         span = min(self.policy.most_seconds, self.policy.base_seconds * 2.0 ** min(steps, 20))
         if failure.retry_after is not None:
             return failure.retry_after + random() * min(1.0, 0.1 * failure.retry_after)

@@ -19,10 +19,15 @@ from saiten.results.frames import End, Frame, Opening, document_row, encode
 from saiten.results.layout import Layout, task_key
 from saiten.results.summary import ScoredDocument
 from saiten.results.tally import TaskTally
-from saiten.types import Benchmark
+from saiten.types import Benchmark, Metric
 
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment of the writing process: no key has any business there."""
+
+
+def value_names(metric: Metric) -> tuple[str, ...]:
+    """Return the names of the scorer's values that a metric reads."""
+    return (metric.value,) if isinstance(metric.value, str) else metric.value
 
 
 class DetailsWriter:
@@ -74,7 +79,7 @@ class DetailsWriter:
                 scores=str(self.layout.scores(benchmark)),
                 details=paths if self.details else {},
                 metrics=tuple(dict.fromkeys(metric.name for metric in metrics)),
-                values=tuple(dict.fromkeys(metric.value for metric in metrics)),
+                values=tuple(dict.fromkeys(name for metric in metrics for name in value_names(metric))),
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ class FullDisk:
     def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room = room
         self._write = os.write
-        monkeypatch.setattr(writing.os, "write", self)
+        monkeypatch.setattr(os, "write", self)
 
     def __call__(self, descriptor: int, data: bytes | memoryview) -> int:
         if self.room <= 0:
@@ -176,7 +177,7 @@ def test_a_disk_that_stays_full_saves_the_answers_elsewhere_and_says_where(
 ) -> None:
     monkeypatch.setattr(writing, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.05)
-    monkeypatch.setattr(writing.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     FullDisk(0, monkeypatch)
 
     async def run() -> None:

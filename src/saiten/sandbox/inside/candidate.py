@@ -67,7 +67,10 @@ def _call(function: Any, message: Any) -> Any:
             if isinstance(value, _MUTABLE) and (after := wire.encode(value)) != before
         }
     except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
-        return {"raised": _describe(error), "exit": not isinstance(error, Exception)}
+        return {
+            "raised": _describe(error),
+            "exit": not isinstance(error, Exception) or isinstance(error, wire.WireError),
+        }
     return reply | {"changed": changed} if changed else reply
 
 

@@ -157,7 +157,7 @@ class StandIn:
         if "raised" in reply:
             name, text = _error_of(reply["raised"])
             if reply.get("exit") is not False:
-                raise wire.WireError(f"the program left with {name}")
+                raise wire.WireError(f"the program left with {name}: {text}".removesuffix(": "))
             raise _exception(name, text)
         if "result" not in reply:
             raise wire.WireError("a reply holds no result")

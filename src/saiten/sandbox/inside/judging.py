@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from typing import Any
 
 from . import wire, zygote
-from .processes import Outcome, Process, readable, wall_seconds
+from .processes import Late, Outcome, Process, Watch, readable
 
 _TESTS_CPU = 4.0
 """Processor seconds that tests may need on top of the program's limit."""
@@ -31,29 +30,28 @@ def judge(job: Any, programs: socket.socket, tests: socket.socket) -> Outcome:
     tests_end.close()
     os.close(report_end)
     program, testing = Process(programs), Process(tests)
-    late, told = _wait(program, testing, report, time.monotonic() + wall_seconds(cpu))
+    late, told = _wait(program, testing, report, Watch(cpu, program, testing))
     os.close(report)
     program.end(patience=1.0 if _GONE in told else 0.0)
     testing.end()
-    return program.limited(cpu, late=late) or _reported(program, testing, told, cpu + _TESTS_CPU)
+    return program.limited(cpu, late) or _reported(program, testing, told, cpu + _TESTS_CPU)
 
 
-def _wait(program: Process, testing: Process, report: int, deadline: float) -> tuple[bool, bytes]:
-    """Wait for the end of the tests; return whether time ran out, and what they reported."""
+def _wait(program: Process, testing: Process, report: int, watch: Watch) -> tuple[Late | None, bytes]:
+    """Wait for the end of the tests; return why waiting was given up, if it was, and what they reported."""
     told, hearing = bytearray(), True
     while hearing or not testing.ended:
         waiting = {process.control.fileno(): process for process in (program, testing) if not process.ended}
-        left = deadline - time.monotonic()
-        ready = readable([*waiting, *([report] if hearing else [])], left)
-        if not ready or left <= 0:
-            return True, b""
+        ready = readable([*waiting, *([report] if hearing else [])], watch.tick)
+        if (late := watch.late()) is not None:
+            return late, b""
         if report in ready:
             part = os.read(report, _REPORT_BYTES)
             told += part
             hearing = bool(part) and len(told) <= _REPORT_BYTES
         for descriptor in ready & waiting.keys():
             waiting[descriptor].hear()
-    return False, bytes(told)
+    return None, bytes(told)
 
 
 def _reported(program: Process, testing: Process, told: bytes, tests_cpu: float) -> Outcome:

@@ -6,16 +6,22 @@ import os
 import select
 import signal
 import socket
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from . import wire
+from . import kernel, wire
 
 WALL_FACTOR, WALL_MARGIN = 3.0, 10.0
 """Wall limit = 3 x CPU limit + 10 s: only programs that wait, and machines that starve them, ever reach it."""
 _STARVED = 0.5
 """A program that had less than this share of its CPU limit when the clock ran out may have been starved."""
+_IDLE_MARGIN = 2.0
+_BUSY_SECONDS = 0.05
+"""Processes that together use less than this in (CPU limit + 2 s) of the clock wait for something: a starved one gets
+more even with a hundred others beside it."""
 _TICKS = 0.75
 """The kernel counts ticks for its limit and exact time for its report: a kill may come at this share of the latter."""
 
@@ -34,6 +40,7 @@ class Process:
     cpu_seconds: float = 0.0
     killed: bool = False
     """We ended it."""
+    used_disk: bool = False
 
     def hear(self) -> None:
         """Take in the zygote's next message."""
@@ -42,7 +49,7 @@ class Process:
             self.pid = message
         else:
             self.ended = True
-            self.status, self.cpu_seconds = message
+            self.status, self.cpu_seconds, self.used_disk = message
 
     def end(self, patience: float = 0.0) -> None:
         """Kill it, unless it ends by itself within so many seconds, and wait for its end."""
@@ -70,15 +77,59 @@ class Process:
         """Return an outcome of this program."""
         return {"status": status, "detail": detail, "cpu_seconds": self.cpu_seconds, "again": again}
 
-    def limited(self, cpu_seconds: float, *, late: bool) -> Outcome | None:
+    def limited(self, cpu_seconds: float, late: Late | None) -> Outcome | None:
         """Return the outcome that a limit decides, whatever else was seen; None if none was reached."""
         if self.overdue(cpu_seconds):
             return self.outcome("timeout", f"more than {cpu_seconds:g} s of processor time")
-        if late:
+        if late is Late.IDLE:
+            return self.outcome("timeout", "it waited for something that did not come", again=self.used_disk)
+        if late is Late.CLOCK:
             starved = self.cpu_seconds < _STARVED * cpu_seconds
             return self.outcome("timeout", f"no end after {wall_seconds(cpu_seconds):g} s", again=starved)
         if self.signal == signal.SIGKILL:
             return self.outcome("error", "killed by the system, probably for its memory", again=True)
+        return None
+
+    def clock(self) -> float:
+        """Return the CPU seconds it has used so far."""
+        if self.ended or not self.pid or not kernel.LINUX:
+            return self.cpu_seconds
+        try:
+            return time.clock_gettime((~self.pid << 3) | 2)
+        except OSError:  # it has just ended
+            return self.cpu_seconds
+
+
+class Late(Enum):
+    """Why waiting for a program was given up."""
+
+    CLOCK = "the wall limit"
+    IDLE = "nothing happens"
+
+
+class Watch:
+    """Tells when waiting for some processes makes no sense any more."""
+
+    tick = 0.5
+    """Seconds between two looks."""
+
+    def __init__(self, cpu_seconds: float, *processes: Process) -> None:
+        self._processes = processes
+        self._deadline = time.monotonic() + wall_seconds(cpu_seconds)
+        self._patience = cpu_seconds + _IDLE_MARGIN
+        self._busy_at, self._busy = time.monotonic(), 0.0
+
+    def late(self) -> Late | None:
+        """Look at the clock, and whether the processes did anything since they last did."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            return Late.CLOCK
+        if kernel.LINUX and now - self._busy_at > self.tick:
+            used = sum(process.clock() for process in self._processes)
+            if used - self._busy >= _BUSY_SECONDS:
+                self._busy_at, self._busy = now, used
+            elif now - self._busy_at > self._patience:
+                return Late.IDLE
         return None
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import select
 import socket
-import time
 from typing import Any
 
 from . import answers, zygote
-from .processes import Outcome, Process, wall_seconds
+from .processes import Late, Outcome, Process, Watch
 
 _SPARE_OUTPUT = 1 << 16
 """Bytes that a script may print beyond four times the expected output."""
@@ -38,9 +37,9 @@ def _run_case(source: str, given: str, expected: str, cpu: float, programs: sock
     os.close(output_end)
     program = Process(programs)
     talk = _Talk(feed, output, given.encode("utf-8", "replace"), 4 * len(expected.encode()) + _SPARE_OUTPUT)
-    late = talk.until(program, time.monotonic() + wall_seconds(cpu))
+    late = talk.until(program, Watch(cpu, program))
     program.end()
-    if (limited := program.limited(cpu, late=late)) is not None:
+    if (limited := program.limited(cpu, late)) is not None:
         return limited
     if len(talk.printed) > talk.longest:
         return program.outcome("failed", f"printed more than {talk.longest} bytes")
@@ -62,23 +61,22 @@ class _Talk:
         self._rest = memoryview(given)
         os.set_blocking(feed, False)
 
-    def until(self, program: Process, deadline: float) -> bool:
-        """Feed and read until the script ended or printed too much; return whether time ran out."""
+    def until(self, program: Process, watch: Watch) -> Late | None:
+        """Feed and read until the script ended or printed too much; return why that was given up, if it was."""
         try:
             while len(self.printed) <= self.longest and (self._output is not None or not program.ended):
                 self._write()
                 reading = [] if self._output is None else [self._output]
                 hearing = [] if program.ended else [program.control.fileno()]
                 writing = [] if self._feed is None else [self._feed]
-                left = deadline - time.monotonic()
-                ready, writable, _ = select.select([*reading, *hearing], writing, [], max(0.0, left))
-                if left <= 0 or not (ready or writable):
-                    return True
+                ready, _, _ = select.select([*reading, *hearing], writing, [], watch.tick)
+                if (late := watch.late()) is not None:
+                    return late
                 if hearing and hearing[0] in ready:
                     program.hear()
                 if reading and reading[0] in ready:
                     self._read(reading[0])
-            return False
+            return None
         finally:
             for descriptor in (self._feed, self._output):
                 if descriptor is not None:

@@ -94,7 +94,10 @@ def submit(control: socket.socket, job: Job, descriptors: list[int]) -> None:
 
 
 def _serve(control: socket.socket, confinement: Confinement, prepare: Prepare, child: Child) -> None:
-    """Fork for each job; answer with the child's process id, and with its end: [wait status, CPU seconds]."""
+    """Fork for each job; answer with the child's process id, and with its end.
+
+    The end is [wait status, CPU seconds, whether it ever waited for a disk].
+    """
     bind = limits.prepare_to_die_with(os.getpid())
     last_filter = seccomp.short_filter() if confinement.seccomp else None
     gc.collect()
@@ -118,7 +121,8 @@ def _serve(control: socket.socket, confinement: Confinement, prepare: Prepare, c
             os.close(descriptor)
         wire.send(control.fileno(), pid)
         _, status, usage = os.wait4(pid, 0)
-        wire.send(control.fileno(), [status, usage.ru_utime + usage.ru_stime])
+        read = usage.ru_majflt + usage.ru_inblock > 0
+        wire.send(control.fileno(), [status, usage.ru_utime + usage.ru_stime, read])
 
 
 def _read(control: socket.socket, size: int) -> bytes:

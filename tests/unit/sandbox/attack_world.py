@@ -1,0 +1,138 @@
+"""Run attack programs and controls through the sandbox in a world with something to steal and to break.
+
+    python attack_world.py LAYERS ATTACKS api_key=…      prints one JSON object
+
+For each program: its verdict, how long it took, whether a good program passed after it, and what changed in the world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+import os
+import pwd
+import resource
+import socket
+import sys
+import time
+from pathlib import Path
+
+from saiten.sandbox import Sandbox, StdinProgram
+from saiten.sandbox.worker import LAYERS
+from saiten.types import Program, Verdict
+
+NUMBERS = (0, 7, 12345, -907, 10**30 + 7)
+ANSWERS = {number: sum(map(int, str(abs(number)))) for number in NUMBERS}
+EXACT = f"def check(candidate):\n    for n, want in {ANSWERS!r}.items():\n        assert candidate(n) == want\n"
+NEAR = EXACT.replace("candidate(n) == want", "abs(candidate(n) - want) < 1e-6")
+CASES = tuple((f"{number}\n", f"{answer}\n") for number, answer in ANSWERS.items())
+GOOD = Program(
+    source="def digit_sum(n):\n    return sum(int(c) for c in str(abs(n)))\n",
+    entry_point="digit_sum",
+    tests=EXACT,
+    cpu_seconds=10.0,
+)
+OTHER_NAMES = (65534,)
+"""User ids that a program may find itself to be."""
+
+
+class World:
+    """What may not change: files, processes, IPC objects, our own limits; and what may not be reached: ports."""
+
+    def __init__(self) -> None:
+        self.home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        self.loot = [Path(f"/tmp/attack_loot_{user}") for user in (os.getuid(), *OTHER_NAMES)]
+        for folder in self.loot:
+            folder.mkdir(exist_ok=True)
+        os.chdir(self.home / "cwd")
+        self.port = 40000 + os.getuid() % 1000
+        self.sockets = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        for made in self.sockets:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(("127.0.0.1", self.port))
+            made.setblocking(False)
+        self.sockets[0].listen()
+
+    def state(self) -> dict[str, object]:
+        """Return everything that is watched."""
+        files = {}
+        found = (path for folder in (self.home, *self.loot) for path in sorted(folder.rglob("*")))
+        for path in (*found, *Path("/dev/shm").glob(f"*_{os.getuid()}")):
+            data = path.read_bytes() if path.is_file() and os.access(path, os.R_OK) else b""
+            files[str(path)] = hashlib.sha256(data).hexdigest()
+        return {
+            "files": files,
+            "shared memory": Path("/proc/sysvipc/shm").read_text().count(f" {os.getuid()} "),
+            "limits": [resource.getrlimit(what) for what in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU)],
+            "priority": os.getpriority(os.PRIO_PROCESS, 0),
+            "victim score": Path("/proc/self/oom_score_adj").read_text(),
+            "visited": self.visited(),
+        }
+
+    def visited(self) -> bool:
+        """Tell whether anybody reached one of the ports."""
+        found = False
+        for receive in (self.sockets[0].accept, lambda: self.sockets[1].recvfrom(100)):
+            try:
+                receive()
+                found = True
+            except BlockingIOError:
+                continue
+        return found
+
+
+def processes() -> set[int]:
+    """Return the processes of this user, zombies left out."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if entry.stat().st_uid == os.getuid() and ") Z " not in (entry / "stat").read_text():
+                found.add(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+async def run(sandbox: Sandbox, path: Path, cpu_seconds: float) -> Verdict:
+    """Run one program in the way its header says."""
+    source = path.read_text()
+    if "# kind:   stdin" in source:
+        return await sandbox.run_stdin(StdinProgram(source=source, cases=CASES, cpu_seconds=cpu_seconds))
+    tests = NEAR if "problem: abs" in source else EXACT
+    return await sandbox.run(
+        Program(source=source, entry_point="digit_sum", tests=tests, cpu_seconds=cpu_seconds)
+    )
+
+
+async def main(layers: str, attacks: Path) -> dict[str, object]:
+    """Run them all."""
+    world, before, found = World(), processes(), {}
+    secret = "sk-CANA" + "RY-mem-0" + "123456789abcdef"
+    async with await Sandbox.start(workers=1, layers=tuple(layers.split("+")) if layers else LAYERS) as sandbox:
+        for path in sorted([*attacks.glob("*.py"), *attacks.glob("controls/*.py")]):
+            control = path.parent.name == "controls"
+            start, begun = world.state(), time.monotonic()
+            verdict = await run(sandbox, path, 20.0 if control else 2.0)
+            seconds = time.monotonic() - begun
+            after = await sandbox.run(GOOD)
+            end = world.state()
+            found[path.stem] = {
+                "verdict": dataclasses.asdict(verdict),
+                "seconds": seconds,
+                "control": control,
+                "good sample after it": after.status,
+                "changed": [name for name in start if start[name] != end[name] or name == "visited" and end[name]],
+            }
+    await asyncio.sleep(0.2)
+    return {
+        "level": sandbox.level,
+        "programs": found,
+        "left over": sorted(processes() - before - {os.getpid()}),
+        "kept": len(secret),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2])))))
