@@ -59,7 +59,7 @@ class Sampling:
     reasoning_effort: str | None = None
     chat_template_kwargs: Mapping[str, Any] | None = None
     extra_body: Mapping[str, Any] | None = None
-    """Anything else, sent as it is at the top level of the request body."""
+    """Anything else, sent as it is at the top level of the request body, and recorded in run.json: no secrets."""
 
     def over(self, lower: Sampling) -> Sampling:
         """Return these settings, with `lower`'s where this one says nothing."""

@@ -17,7 +17,7 @@ Level = Literal["error", "warning"]
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from saiten.types import Benchmark, Document
+    from saiten.types import Benchmark, Document, Metric
 
 ANSWER_LINES = (
     "{}",
@@ -43,18 +43,29 @@ def try_scorer(benchmark: Benchmark, document: Document) -> Iterator[tuple[Level
         yield "error", f"document {document.id!r}: the scorer raised {type(error).__name__}: {error}"
         return
     for metric in benchmark.metrics_for(benchmark.samples):
-        values = [score.values.get(metric.value) for score in gold_scores]
-        empty_value = empty_score.values.get(metric.value)
-        if None in values or empty_value is None:
-            has = ", ".join(empty_score.values) or "none"
-            yield "error", f"metric {metric.name!r} reads the value {metric.value!r}; the scorer gives: {has}"
-        elif document.target and max(v for v in values if v is not None) < metric.best:
-            yield (
-                "warning",
-                f"document {document.id!r}: no way of writing the target scores {metric.best:g} in {metric.name!r}",
-            )
-        if empty_value is not None and empty_value > metric.worst:
-            yield "warning", f"document {document.id!r}: an empty answer scores {empty_value:g} in {metric.name!r}"
+        if metric.where is None or metric.where(document):
+            yield from try_metric(metric, document, gold_scores, empty_score)
+
+
+def try_metric(
+    metric: Metric, document: Document, golds: Sequence[ChoiceScore], empty: ChoiceScore
+) -> Iterator[tuple[Level, str]]:
+    """Yield what is wrong with a metric's values for answers that hold the target, and for an empty one."""
+    names = (metric.value,) if isinstance(metric.value, str) else metric.value
+    if lacking := [name for name in names if any(name not in score.values for score in (*golds, empty))]:
+        has = ", ".join(empty.values) or "none"
+        yield "error", f"metric {metric.name!r} reads the value {lacking[0]!r}; the scorer gives: {has}"
+        return
+    if not isinstance(metric.value, str):
+        return  # what a corpus metric's parts mean, only its `corpus` knows
+    best, least = max(score.values[metric.value] for score in golds), empty.values[metric.value]
+    if document.target and best < metric.best:
+        yield (
+            "warning",
+            f"document {document.id!r}: no way of writing the target scores {metric.best:g} in {metric.name!r}",
+        )
+    if least > metric.worst:
+        yield "warning", f"document {document.id!r}: an empty answer scores {least:g} in {metric.name!r}"
 
 
 def execution(*, passed: bool) -> Verdict:

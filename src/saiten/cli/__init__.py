@@ -7,8 +7,10 @@ so that `saiten --help` loads nothing but the standard library.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from saiten import __version__
 from saiten.errors import Exit, SaitenError, UsageError, suggestion
@@ -63,7 +65,20 @@ def dispatch(argv: list[str]) -> int:
     module = import_module(f"saiten.cli.{name}")
     parser = Parser(prog=f"saiten {name}", description=COMMANDS[name], allow_abbrev=False)
     module.configure(parser)
-    return int(module.main(parser.parse_args(rest)))
+    args = parser.parse_args(rest)
+    load_dotenv()
+    return int(module.main(args))
+
+
+def load_dotenv() -> None:
+    """Take what the environment lacks from `.env` in the working directory, if there is one."""
+    path = Path(".env")
+    if not path.is_file():
+        return
+    from saiten.settings.dotenv import read_dotenv
+
+    for name, value in read_dotenv(path).items():
+        os.environ.setdefault(name, value)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from saiten.models.wire import BOM, Completion, Malformed, decode_chunks
 BATCH_BYTES = 16_384
 DONE = b"[DONE]"
 FAREWELLS = (b"data: [DONE]", b"data:[DONE]")
+FAREWELL_ENDS = (b"DONE]\n", b"DONE]\n\n", b"DONE]\r", b"DONE]\r\n", b"DONE]\r\r", b"DONE]\r\n\r\n")
 
 
 class EventStream:
@@ -43,9 +44,9 @@ class EventStream:
     @property
     def at_done(self) -> bool:
         """Whether the bytes so far end with the server's farewell (a whole line: a model may say the same word)."""
-        tail = bytes(self._buffer[-24:])
-        line = tail.rstrip(b"\r\n")
-        return self.done or (len(line) < len(tail) and line.endswith(FAREWELLS))
+        if not self._buffer.endswith(FAREWELL_ENDS):
+            return self.done
+        return bytes(self._buffer[-24:]).rstrip(b"\r\n").endswith(FAREWELLS)
 
     def parse(self, *, last: bool = False) -> None:
         """Take the complete events out of the buffer (all that is left with `last`). Raises Malformed."""

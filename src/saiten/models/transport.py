@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import AddrInfoType
@@ -25,8 +25,17 @@ from saiten.models.sse import EventStream
 from saiten.models.stats import Stats
 from saiten.models.wire import Malformed, decode_completion
 
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.tracing import Trace
+
 LOOP_CHECK_EVENTS = 512
 """Chunks between two looks for a loop, where loops are cut."""
+GATHER_SHARE = 0.01
+GATHER_SECONDS = 0.05
+GATHER_EVENTS = 2.0
+"""A stream is read in portions: after each, at most 1 % of the time that it has taken so far is let pass (and 50 ms),
+where that is likely to bring two more chunks. Waking up for every chunk would cost twice as much."""
 KEY_SHOWN = "[API key]"
 FAREWELL_SECONDS = 1.0
 """How long a server may keep the connection open after it said that the stream is over."""
@@ -57,6 +66,8 @@ class Trip:
     last: float
     first_byte: float | None = None
     """When the first byte of the body came, on the loop's clock."""
+    responded: bool = False
+    """Whether the response's head came."""
     expired: str | None = None
     tokens: int = 0
     """Chunks that were counted as output tokens."""
@@ -111,6 +122,18 @@ class Watch:
             self._timer = None
 
 
+class Connector(aiohttp.TCPConnector):
+    """Remembers which tasks were given a connection that nobody used before."""
+
+    fresh: set[asyncio.Task[object] | None]
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        self.fresh.add(asyncio.current_task())
+        return await super()._create_connection(req, traces, timeout)
+
+
 class Transport:
     """Owns the connections to one endpoint."""
 
@@ -125,20 +148,19 @@ class Transport:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "saiten"}
         if endpoint.api_key:
             headers["Authorization"] = f"Bearer {endpoint.api_key}"
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_reuseconn.append(_reused)
+        self._connector = Connector(
+            limit=0,  # as many as are in flight: the limiter is the bound
+            keepalive_timeout=limits.keepalive,
+            ttl_dns_cache=300,
+            socket_factory=_socket,
+        )
+        self._connector.fresh = set()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # as many as are in flight: the limiter is the bound
-                keepalive_timeout=limits.keepalive,
-                ttl_dns_cache=300,
-                socket_factory=_socket,
-            ),
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect),
             trust_env=not endpoint.loopback,
-            trace_configs=[trace],
         )
 
     async def close(self) -> None:
@@ -159,30 +181,28 @@ class Transport:
 
     async def send(self, route: str, body: bytes, sent: Sent) -> Answer | Failure:
         """Send a request and read what comes."""
-        loop = asyncio.get_running_loop()
-        context = SimpleNamespace(reused=False, responded=False)
-        now = loop.time()
+        task = asyncio.current_task()
         trip: Trip | None = None
         self._stats.requests_sent += 1
         try:
             async with asyncio.timeout(None) as limit:
+                now = asyncio.get_running_loop().time()
                 trip = Trip(limit, now, now)
                 self._watch.add(trip)
-                request = self._session.post(
-                    self._url(route), data=body, allow_redirects=False, trace_request_ctx=context
-                )
-                async with request as response:
-                    context.responded = True
+                async with self._session.post(self._url(route), data=body, allow_redirects=False) as response:
+                    trip.responded = True
                     return await self._read(response, trip, sent)
         except TimeoutError:
             why = trip.expired if trip is not None and trip.expired else f"no connection in {self._limits.connect:g} s"
             kind = Kind.AMBIGUOUS if trip is not None and trip.expired else Kind.NOT_SENT
             return Failure(kind=kind, message=why)
         except (aiohttp.ClientError, OSError) as error:
-            return self._broken(error, stale=context.reused and not context.responded)
+            unheard = trip is not None and not trip.responded
+            return self._broken(error, stale=unheard and task not in self._connector.fresh)
         except Malformed as error:
             return Failure(kind=Kind.MALFORMED, message=str(error))
         finally:
+            self._connector.fresh.discard(task)
             if trip is not None:
                 self._watch.trips.discard(trip)
 
@@ -244,6 +264,10 @@ class Transport:
                         builder.end_all(REPETITION)
                         response.close()
                         break
+                age = trip.last - trip.started
+                pause = min(GATHER_SECONDS, age * GATHER_SHARE)
+                if stream.events * pause > GATHER_EVENTS * age:
+                    await asyncio.sleep(pause)
         except (aiohttp.ClientError, OSError) as error:
             broken = error
         stream.parse(last=True)
@@ -333,14 +357,6 @@ class Transport:
         words = failures.one_line(str(error)) or type(error).__name__
         early = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionError)
         return Failure(kind=Kind.AMBIGUOUS, message=f"the connection broke: {words}", reused=early and stale)
-
-
-async def _reused(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, _: aiohttp.TraceConnectionReuseconnParams
-) -> None:
-    asked: SimpleNamespace | None = context.trace_request_ctx
-    if asked is not None:
-        asked.reused = True
 
 
 def _socket(info: AddrInfoType) -> socket.socket:

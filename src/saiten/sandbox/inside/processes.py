@@ -18,10 +18,12 @@ WALL_FACTOR, WALL_MARGIN = 3.0, 10.0
 """Wall limit = 3 x CPU limit + 10 s: only programs that wait, and machines that starve them, ever reach it."""
 _STARVED = 0.5
 """A program that had less than this share of its CPU limit when the clock ran out may have been starved."""
-_IDLE_MARGIN = 2.0
+_IDLE_MARGIN = 1.0
 _BUSY_SECONDS = 0.05
-"""Processes that together use less than this in (CPU limit + 2 s) of the clock wait for something: a starved one gets
+"""Processes that together use less than this in (CPU limit + 1 s) of the clock wait for something: a starved one gets
 more even with a hundred others beside it."""
+_SUSPENDED = 4
+"""A look that comes so many ticks late was held up with the whole job, by a scheduler or a crowd: that time is free."""
 _TICKS = 0.75
 """The kernel counts ticks for its limit and exact time for its report: a kill may come at this share of the latter."""
 
@@ -118,10 +120,15 @@ class Watch:
         self._deadline = time.monotonic() + wall_seconds(cpu_seconds)
         self._patience = cpu_seconds + _IDLE_MARGIN
         self._busy_at, self._busy = time.monotonic(), 0.0
+        self._looked = time.monotonic()
 
     def late(self) -> Late | None:
         """Look at the clock, and whether the processes did anything since they last did."""
         now = time.monotonic()
+        if (pause := now - self._looked) > _SUSPENDED * self.tick:
+            self._deadline += pause
+            self._busy_at += pause
+        self._looked = now
         if now >= self._deadline:
             return Late.CLOCK
         if kernel.LINUX and now - self._busy_at > self.tick:
