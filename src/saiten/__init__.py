@@ -20,6 +20,7 @@ def __getattr__(name: str) -> Any:
     if name == "evaluate":
         from saiten.evaluate import evaluate
 
+        globals()["evaluate"] = evaluate  # in place of the module of that name, which the import put there
         return evaluate
     if name in {"Access", "Benchmark", "RunSpec"}:
         from saiten import types

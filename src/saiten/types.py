@@ -45,8 +45,11 @@ class Sampling:
     temperature: float | None = None
     """0 is greedy decoding: N samples are then one generation and its copies."""
     top_p: float | None = None
+    """Only the most likely tokens of this probability mass are drawn from."""
     top_k: int | None = None
+    """Only so many of the most likely tokens are drawn from."""
     min_p: float | None = None
+    """Tokens less likely than this share of the likeliest are not drawn."""
     max_tokens: int | None = None
     """Longest answer, in tokens, reasoning included."""
     seed: int | None = None
@@ -54,10 +57,15 @@ class Sampling:
     stop: tuple[str, ...] | None = None
     """Strings that end an answer, separated by commas."""
     frequency_penalty: float | None = None
+    """Penalty that grows with how often a token was used."""
     presence_penalty: float | None = None
+    """Penalty for tokens that were used at all."""
     repetition_penalty: float | None = None
+    """Factor against tokens that were used (vLLM, llama.cpp)."""
     reasoning_effort: str | None = None
+    """How much a reasoning model thinks: low, medium, high, or what the provider knows."""
     chat_template_kwargs: Mapping[str, Any] | None = None
+    """Arguments of the chat template as a JSON object, e.g. {"enable_thinking": false}."""
     extra_body: Mapping[str, Any] | None = None
     """Anything else, sent as it is at the top level of the request body, and recorded in run.json: no secrets."""
 
@@ -374,7 +382,7 @@ class RunSpec:
     max_samples: int | None = None
     """Only the first k documents of each subset, in the seeded order."""
     reasoning_parser: str | None = None
-    """A parser that saiten applies to the text; None: reasoning comes in its own field, or not at all."""
+    """Parser that tells reasoning from answer in the text, e.g. deepseek_r1_markup; only for servers that do not."""
     prompts: str | None = None
     """Prompt pack; None: saiten's own prompts."""
 
@@ -387,11 +395,11 @@ class Access:
     """Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1."""
     api_key: str | None = field(default=None, repr=False)
     concurrency: int | None = None
-    """Ceiling of choices in flight; None: adaptive."""
+    """Ceiling of choices in flight (LITELLM_CONCURRENT_CALLS); adaptive without one."""
     stall_seconds: float | None = None
     """No byte for so long is a stalled request (REQUEST_TIMEOUT)."""
     max_n: int | None = None
-    """Largest n the endpoint honours, where the user knows."""
+    """Most choices that one request may ask for, where you know it; learnt from the endpoint otherwise."""
     drain_seconds: float = 30.0
     """How long requests in flight may finish after the first signal to stop."""
     unsafe_code_execution: bool = False

@@ -58,3 +58,8 @@ def test_one_benchmark_loads_no_other_benchmarks_library() -> None:
 def test_the_map_loads_no_heavy_library_but_the_http_client() -> None:
     names = loaded("import saiten.evaluate")
     assert names & (HEAVY - {"aiohttp", "msgspec", "uvloop"}) == set()
+
+
+def test_the_package_offers_its_function_and_not_the_module_of_that_name() -> None:
+    code = "from saiten import evaluate\nimport saiten\nassert callable(evaluate) and callable(saiten.evaluate)"
+    loaded(code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from saiten.benchmarks import select
 from saiten.datasets import DataContext
-from saiten.errors import Exit, UsageError
+from saiten.errors import Exit, UsageError, UserError
 
 if TYPE_CHECKING:
     import argparse
@@ -88,6 +88,8 @@ def verify(selected: Sequence[Selected], context: DataContext) -> int:
     from saiten.datasets.keep import verify_prepared
     from saiten.datasets.mirror import verify_mirror
 
+    if context.mirror is not None and not context.mirror.is_dir():
+        raise UserError(f"SAITEN_DATA={context.mirror} is not a folder; fill it with saiten data pull, or unset it")
     good, bad = 0, 0
     checks = list(verify_mirror(context.mirror)) if context.mirror else []
     places = [context] if context.mirror is None else [context, replace(context, mirror=None)]

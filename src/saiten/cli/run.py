@@ -48,7 +48,10 @@ def specification(args: argparse.Namespace) -> RunSpec:
 
 def absolute(name: str) -> str:
     """Return a benchmark file's absolute path, so that a later `saiten score` finds it; other names as they are."""
-    return str(Path(name).absolute()) if name.endswith(".py") else name
+    path, colon, subset = name.partition(".py:")
+    if name.endswith(".py") or colon:
+        return str(Path(name if not colon else f"{path}.py").absolute()) + (f":{subset}" if colon else "")
+    return name
 
 
 def main(args: argparse.Namespace) -> int:

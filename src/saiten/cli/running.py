@@ -36,7 +36,8 @@ def execute(
                 accept_changes=accept_changes,
             )
     except (EndpointError, Interrupted) as error:
-        print(f"saiten: {error}; {how_to_go_on(layout)}", file=sys.stderr)
+        again = isinstance(error, Interrupted) or error.resumable
+        print(f"saiten: {error}{'; ' + how_to_go_on(layout) if again else ''}", file=sys.stderr)
         return error.exit
     return show(result)
 

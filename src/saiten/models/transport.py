@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 LOOP_CHECK_EVENTS = 512
 """Chunks between two looks for a loop, where loops are cut."""
-GATHER_SHARE = 0.01
-GATHER_SECONDS = 0.05
+GATHER_SHARE = 1
+GATHER_SECONDS = 0.2
 GATHER_EVENTS = 2.0
 """A stream is read in portions: after each, at most 1 % of the time that it has taken so far is let pass (and 50 ms),
 where that is likely to bring two more chunks. Waking up for every chunk would cost twice as much."""
@@ -123,12 +123,18 @@ class Watch:
 
 
 class Connector(aiohttp.TCPConnector):
-    """Remembers which tasks were given a connection that nobody used before."""
+    """Remembers which tasks were given a connection that nobody had used before."""
 
-    fresh: set[asyncio.Task[object] | None]
+    def __init__(self, keepalive: float) -> None:
+        # no limit: as many connections as requests are in flight, and the limiter is the bound of those
+        super().__init__(limit=0, keepalive_timeout=keepalive, ttl_dns_cache=300, socket_factory=_socket)
+        self.fresh: set[asyncio.Task[object] | None] = set()
 
     async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
     ) -> ResponseHandler:
         self.fresh.add(asyncio.current_task())
         return await super()._create_connection(req, traces, timeout)
@@ -148,13 +154,7 @@ class Transport:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "saiten"}
         if endpoint.api_key:
             headers["Authorization"] = f"Bearer {endpoint.api_key}"
-        self._connector = Connector(
-            limit=0,  # as many as are in flight: the limiter is the bound
-            keepalive_timeout=limits.keepalive,
-            ttl_dns_cache=300,
-            socket_factory=_socket,
-        )
-        self._connector.fresh = set()
+        self._connector = Connector(limits.keepalive)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),

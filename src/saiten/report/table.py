@@ -17,8 +17,8 @@ NAMES = (0, 1)
 SHORTEST = 8
 GAP = "  "
 LEGEND = (
-    "± half-width of the 95 % interval; coverage: choices scored / due; trunc., loops, unclosed: share of the answered "
-    "choices that were cut at the token limit, repeat themselves, or never closed their reasoning; n: documents"
+    "± the longer side of the 95 % interval; coverage: choices scored / due; trunc., loops, unclosed: share of the "
+    "answered choices that were cut at the token limit, repeat themselves, or never closed their reasoning; n: documents"
 )
 
 

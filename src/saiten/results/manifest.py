@@ -95,17 +95,21 @@ def stored_layout(directory: Path, manifest: dict[str, Any]) -> Layout:
     )
 
 
+def changes(name: str, old: Any, new: Any) -> list[str]:
+    """Return in words what differs between two values; of two mappings only the entries that do."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [w for key in {**old, **new} for w in changes(f"{name} {key}", old.get(key), new.get(key))]
+    return [] if old == new else [f"{name}: {old!r} -> {new!r}"]
+
+
 def differences(old: dict[str, Any], spec: RunSpec, benchmarks: dict[str, dict[str, Any]]) -> list[str]:
     """Return, in words, where a run directory belongs to another specification."""
     before, now = old.get("spec", {}), msgspec.to_builtins(spec)
-    changed = [f"{key}: {before.get(key)!r} -> {now[key]!r}" for key in BELONGS if before.get(key) != now[key]]
+    changed = [words for key in BELONGS for words in changes(key, before.get(key), now[key])]
     for name, description in benchmarks.items():
         earlier = old.get("benchmarks", {}).get(name)
-        changed += [
-            f"{name} {key}: {earlier.get(key)!r} -> {description[key]!r}"
-            for key in (PER_BENCHMARK if earlier else ())
-            if earlier.get(key) != description[key]
-        ]
+        for key in PER_BENCHMARK if earlier else ():
+            changed += changes(f"{name} {key}", earlier.get(key), description[key])
     return changed
 
 
