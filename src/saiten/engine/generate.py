@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from saiten.engine.crash import crash
-from saiten.engine.plan import ANSWERED, FAILED, SubsetPlan, with_seed
+from saiten.engine.plan import ANSWERED, FAILED, with_seed
 from saiten.engine.progress import Progress
 from saiten.engine.queue import Item, WorkQueue
 from saiten.engine.record import GenerationRecord, Place
@@ -139,9 +139,10 @@ class Generator:
         slots = len(item.repetitions)
         try:
             crash("before_send")
-            generations = await self.client.generate(self._request(item))
+            request = self._request(item)
+            generations = await self.client.generate(request)
             crash("after_response")
-            await self._store(item, generations)
+            await self._store(item, request, generations)
         except EndpointError as error:
             self.fatal = self.fatal or error
             self.stop.draining.set()
@@ -162,9 +163,10 @@ class Generator:
             expected_tokens=item.expected_tokens,
         )
 
-    async def _store(self, item: Item, generations: list[Generation]) -> None:
+    async def _store(self, item: Item, request: Request, generations: list[Generation]) -> None:
         """Append the answers, wait for the disk where each one is paid for, then count them."""
-        conversation = item.subset.conversation(item.document, item.answers)
+        sampling = item.subset.sampling_of(item.document)  # as specified: a seed of one repetition is in its number
+        conversation = item.subset.identities.conversation(request.messages, sampling)
         journal = item.plan.generations
         locations: list[int | None] = []
         for repetition, generation in zip(item.repetitions, generations, strict=True):
@@ -189,7 +191,7 @@ class Generator:
 
     def _count(self, item: Item, repetition: int, generation: Generation, location: int | None) -> None:
         slot = item.subset.slot(item.index, repetition, item.turn)
-        copies = self._stands_for(item.subset, item)
+        copies = item.subset.samples if item.subset.generated(item.index) == 1 else 1
         self.progress.benchmarks[item.plan.benchmark.name].note(generation, copies)
         if generation.outcome is Outcome.REQUEST_FAILED:
             item.subset.states[slot] = max(item.subset.states[slot], FAILED)
@@ -198,11 +200,6 @@ class Generator:
         if location is not None:
             item.subset.locations[slot] = location
             self.on_stored(item, repetition, generation)
-
-    @staticmethod
-    def _stands_for(subset: SubsetPlan, item: Item) -> int:
-        """Return how many choices one answer stands for: all repetitions where decoding is greedy."""
-        return subset.samples if subset.repetitions(item.document) == 1 else 1
 
 
 class StoppedNow(Exception):  # noqa: N818  # not an error: somebody asked

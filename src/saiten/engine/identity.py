@@ -31,11 +31,16 @@ class Identities:
     def __init__(self, spec: RunSpec) -> None:
         shared = ["saiten-1", spec.model, spec.model_revision, spec.reasoning_parser, spec.prompts]
         self._base = hashlib.blake2b(_encoder.encode(shared), digest_size=DIGEST_BYTES)
+        self._sampling = Sampling()
+        self._encoded = b""
 
     def conversation(self, messages: tuple[Message, ...], sampling: Sampling) -> Conversation:
         """Return the identity of a conversation, from which those of its repetitions follow."""
+        if sampling is not self._sampling or not self._encoded:  # most documents share one sampling object
+            self._sampling, self._encoded = sampling, _encoder.encode(canonical_sampling(sampling))
         digest = self._base.copy()
-        digest.update(_encoder.encode([[m.role, m.content] for m in messages] + [canonical_sampling(sampling)]))
+        digest.update(_encoder.encode([(m.role, m.content) for m in messages]))
+        digest.update(self._encoded)
         return Conversation(digest)
 
 

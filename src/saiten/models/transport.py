@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 
 LOOP_CHECK_EVENTS = 512
 """Chunks between two looks for a loop, where loops are cut."""
-GATHER_SHARE = 1
-GATHER_SECONDS = 0.2
-GATHER_EVENTS = 2.0
-"""A stream is read in portions: after each, at most 1 % of the time that it has taken so far is let pass (and 50 ms),
-where that is likely to bring two more chunks. Waking up for every chunk would cost twice as much."""
 KEY_SHOWN = "[API key]"
 FAREWELL_SECONDS = 1.0
 """How long a server may keep the connection open after it said that the stream is over."""
@@ -264,10 +259,6 @@ class Transport:
                         builder.end_all(REPETITION)
                         response.close()
                         break
-                age = trip.last - trip.started
-                pause = min(GATHER_SECONDS, age * GATHER_SHARE)
-                if stream.events * pause > GATHER_EVENTS * age:
-                    await asyncio.sleep(pause)
         except (aiohttp.ClientError, OSError) as error:
             broken = error
         stream.parse(last=True)

@@ -73,7 +73,7 @@ class Sandbox:
                 )
         raise UserError(
             "no isolation for generated code works here: "
-            + "; ".join(dict.fromkeys(reasons))
+            + ("; ".join(dict.fromkeys(reasons)) or "no layer may be used")
             + ". Use a node with Linux 5.13 or newer (Landlock) or with user namespaces, or accept running the code "
             "unprotected with --unsafe-code-execution"
         )

@@ -13,7 +13,6 @@ import ctypes
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 CANNOT = 77
@@ -29,7 +28,7 @@ def mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> N
         sys.exit(CANNOT)
 
 
-def open_the_way(needed: list[Path]) -> None:
+def open_the_way(needed: list[Path], spare: Path) -> None:
     """Let everybody pass the closed folders above the needed ones, and see nothing else in them."""
     closed: dict[Path, list[Path]] = {}
     for path in needed:
@@ -38,7 +37,9 @@ def open_the_way(needed: list[Path]) -> None:
                 closed.setdefault(parent, []).append(path)
                 break
     for folder, paths in closed.items():
-        kept = [Path(tempfile.mkdtemp()) for _ in paths]
+        kept = [spare / f"{folder.name}{number}" for number, _ in enumerate(paths)]
+        for place in kept:
+            place.mkdir()
         for path, place in zip(paths, kept, strict=True):
             mount(str(path), place, "", BIND | RECURSIVE)
         mount("tmpfs", folder, "tmpfs", 0, "mode=0755,size=1m")
@@ -52,12 +53,13 @@ def become(user: int, home: str) -> None:
     if libc.unshare(NEW_MOUNTS):
         sys.exit(CANNOT)
     mount("none", Path("/"), "", PRIVATE | RECURSIVE)
-    passwd = Path(tempfile.mkdtemp()) / "passwd"
+    spare = Path(home) / ".mounts"
+    spare.mkdir()
+    passwd = spare / "passwd"
     passwd.write_text(Path("/etc/passwd").read_text() + f"somebody:x:{user}:{user}::{home}:/bin/sh\n")
-    passwd.parent.chmod(0o755)
     passwd.chmod(0o644)
     mount(str(passwd), Path("/etc/passwd"), "", BIND)
-    open_the_way([Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), ROOT])
+    open_the_way([Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), ROOT], spare)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)

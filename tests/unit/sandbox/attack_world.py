@@ -14,6 +14,7 @@ import json
 import os
 import pwd
 import resource
+import shutil
 import socket
 import sys
 import time
@@ -114,7 +115,7 @@ async def main(layers: str, attacks: Path) -> dict[str, object]:
         for path in sorted([*attacks.glob("*.py"), *attacks.glob("controls/*.py")]):
             control = path.parent.name == "controls"
             start, begun = world.state(), time.monotonic()
-            verdict = await run(sandbox, path, 20.0 if control else 2.0)
+            verdict = await run(sandbox, path, 20.0 if control else 1.0)
             seconds = time.monotonic() - begun
             after = await sandbox.run(GOOD)
             end = world.state()
@@ -126,6 +127,8 @@ async def main(layers: str, attacks: Path) -> dict[str, object]:
                 "changed": [name for name in start if start[name] != end[name] or name == "visited" and end[name]],
             }
     await asyncio.sleep(0.2)
+    for folder in world.loot:
+        shutil.rmtree(folder)
     return {
         "level": sandbox.level,
         "programs": found,
