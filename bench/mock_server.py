@@ -109,7 +109,8 @@ class Connection(asyncio.Protocol):
             interval = 0
             emit: Callable[[int, int, int], None] = self._sequence_done
             if asked.body.stream:
-                self._open_stream(asked)
+                self._stream = self._open_stream(asked)
+                self._transport.write(wire.SSE_HEAD)
                 interval, emit = config.stream_interval, self._tokens
             self._job = Job(asked.entry.prompt, asked.entry.tokens, emit, interval)
             self._server.submit(self._job)
@@ -147,55 +148,44 @@ class Connection(asyncio.Protocol):
         if not asked.body.stream:
             self._complete(asked)
             return
-        self._open_stream(asked)
+        stream = self._stream = self._open_stream(asked)
         step = self._server.config.stream_interval
-        assert self._stream is not None
-        parts = bytearray(self._stream.opening())
+        parts = bytearray(wire.SSE_HEAD + stream.opening())
         for index, one in enumerate(asked.replies):
             for start in range(0, one.tokens, step or one.tokens):
-                parts += self._stream.piece(index, start, min(one.tokens, start + (step or one.tokens)))
+                parts += stream.piece(index, start, min(one.tokens, start + (step or one.tokens)))
                 self._record.events += 1
-        self._stream_write(asked, bytes(parts))
-        self._close_stream(asked)
+        self._send_events(asked, bytes(parts), stream, last=True)
 
-    def _open_stream(self, asked: Asked) -> None:
+    def _open_stream(self, asked: Asked) -> wire.Stream:
         usage = asked.body.stream_options is not None and asked.body.stream_options.include_usage
         prefix = wire.Stream.prefix(asked.number, int(asked.entry.at), self._server.model)
-        self._stream = wire.Stream(
-            prefix, asked.entry.prompt, self._fitting(asked), with_usage=usage, thinking=asked.fault == "null"
-        )
-        self._transport.write(wire.SSE_HEAD)
+        thinking = asked.fault == "null"
+        return wire.Stream(prefix, asked.entry.prompt, self._fitting(asked), with_usage=usage, thinking=thinking)
 
     def _tokens(self, index: int, start: int, end: int) -> None:
         """Send the tokens that the engine has made."""
         asked, stream = self._asked, self._stream
-        if asked is None or stream is None or self._job is None:
+        if asked is None or stream is None or self._job is None or self._transport.is_closing():
             return
         self._record.events += 1
         opening = b"" if self._opened else stream.opening()
         self._opened = True
-        self._stream_write(asked, opening + stream.piece(index, start, end))
-        if not self._job.left:
-            self._close_stream(asked)
+        self._send_events(asked, opening + stream.piece(index, start, end), stream, last=not self._job.left)
 
-    def _stream_write(self, asked: Asked, data: bytes) -> None:
-        """Send events, unless a fault has them break off half-way."""
-        if asked.fault not in {"rst", "short"}:
+    def _send_events(self, asked: Asked, data: bytes, stream: wire.Stream, *, last: bool) -> None:
+        """Send events, and with the last ones the end of the stream, unless a fault has them break off half-way."""
+        if asked.fault in {"rst", "short"}:
+            self._transport.write(data[: len(data) // 2])
+            if asked.fault == "rst":
+                self._reset()
+            else:
+                self._transport.close()
+            return
+        if not last:
             self._transport.write(data)
             return
-        self._transport.write(data[: len(data) // 2])
-        if asked.fault == "rst":
-            self._reset()
-        else:
-            self._transport.close()
-
-    def _close_stream(self, asked: Asked) -> None:
-        if self._transport.is_closing() or self._stream is None:
-            return
-        if asked.fault == "cut":
-            self._transport.write(b"0\r\n\r\n")
-        else:
-            self._transport.write(self._stream.closing())
+        self._transport.write(data + (b"0\r\n\r\n" if asked.fault == "cut" else stream.closing()))
         self._finish(200)
 
     def _sequence_done(self, index: int, start: int, end: int) -> None:  # noqa: ARG002 - the engine's signature

@@ -151,6 +151,8 @@ class FaultServer:
         self.ledger: list[Entry] = []
         self.other: list[str] = []
         """Requests that were no generation, as `GET /v1/models`."""
+        self.heads: list[str] = []
+        """The heads of those, as they came."""
         self.connections = 0
         self.in_flight = 0
         self.peak = 0
@@ -253,6 +255,7 @@ class FaultServer:
         if method != "POST":
             await reader.readexactly(length)
             self.other.append(f"{method} {path}")
+            self.heads.append(head)
             return await self._other(writer, path, headers)
         entry = Entry(
             ordinal=len(self.ledger), path=path, headers=headers, body={}, connection=number, at=time.monotonic()

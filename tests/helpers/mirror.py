@@ -8,6 +8,7 @@ import pytest
 
 from saiten.datasets import DataContext
 from saiten.datasets.mirror import add_to_mirror
+from tests.helpers.derived import DERIVED, derived_repositories
 from tests.helpers.shared import shared_path
 
 REVISION = "0" * 40
@@ -35,7 +36,11 @@ def repository_files(benchmark: str) -> dict[str, Path]:
 def shared_mirror(folder: Path, *benchmarks: str) -> Path:
     """Fill a mirror in `folder` with these benchmarks (default: all that are mapped) and return it."""
     for benchmark in benchmarks or tuple(REPOSITORIES):
-        add_to_mirror(folder, REPOSITORIES[benchmark], REVISION, repository_files(benchmark))
+        if benchmark in DERIVED:
+            for repository, files in derived_repositories(benchmark, folder.with_name("derived")).items():
+                add_to_mirror(folder, repository, REVISION, files)
+        else:
+            add_to_mirror(folder, REPOSITORIES[benchmark], REVISION, repository_files(benchmark))
     return folder
 
 

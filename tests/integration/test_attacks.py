@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.shared import ROOT, shared_path
-from tests.unit.sandbox.users import home, run_as_user
+from tests.unit.sandbox.users import home, loot_folders, run_as_user
 
 WORLD = ROOT / "tests" / "unit" / "sandbox" / "attack_world.py"
 LEVELS = {
@@ -30,7 +30,7 @@ def has_numpy() -> bool:
 def outcome(request: pytest.FixtureRequest) -> Any:
     """Run everything once at a level, as an ordinary user who has secrets everywhere."""
     attacks = shared_path("attacks")
-    with home() as folder:
+    with loot_folders(), home() as folder:
         done = run_as_user(folder, str(WORLD), LEVELS[request.param], str(attacks), "api_key=sk-CANARY-argv-0123456789")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -16,7 +16,7 @@ from saiten.types import Outcome, Sampling
 from tests.helpers.aio import in_loop
 from tests.helpers.asking import Bench, asking, endpoint, paid_endpoint, until
 from tests.helpers.fake_clock import FakeClock
-from tests.helpers.faultd import Fault, FaultServer, default_answer
+from tests.helpers.faultd import Entry, Fault, FaultServer, default_answer
 
 SECRET = "sk-very-secret-key-0123456789"
 
@@ -55,7 +55,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_the_server_asks(header: str
     assert generation.outcome is Outcome.OK
     assert generation.attempts == 2
     assert waited >= least
-    assert waited <= max(1.1 * least + 2, RetryPolicy().base_seconds)
+    assert waited <= max(1.1 * least + 3, RetryPolicy().base_seconds)
 
 
 @in_loop
@@ -335,10 +335,13 @@ async def test_an_endpoint_that_fails_for_everybody_is_probed_and_given_up_befor
 
 @in_loop
 async def test_an_outage_that_ends_costs_no_choice() -> None:
-    with FaultServer([Fault(status=503, ordinals=range(8, 34))]) as server:
+    def down(entry: Entry) -> bool:
+        return entry.ordinal >= 8 and sum(earlier.prompt == "1" for earlier in list(server.ledger)) < 4
+
+    with FaultServer([Fault(status=500, when=down)]) as server:
         async with asking(endpoint(server.base_url), ClientOptions(concurrency=16)) as bench:
             generations = await bench.all([f"q{number}" for number in range(100)])
-            assert bench.client.stats.probes > 0
+            assert bench.client.stats.probes == 4
     assert {g.outcome for g in generations} == {Outcome.OK}
 
 
@@ -361,6 +364,23 @@ async def test_ten_percent_of_random_errors_cost_no_choice() -> None:
             assert bench.client.stats.requests_sent == len(server.ledger)
             assert bench.client.stats.retries == len(server.ledger) - 300
     assert [g.text for g in generations] == [expected(f"q{number}") for number in range(300)]
+
+
+@in_loop
+async def test_requests_that_wait_for_their_next_try_learn_at_once_that_the_run_is_over() -> None:
+    script = [
+        Fault(prompt="waits", status=500, headers=(("Retry-After", "500"),)),
+        Fault(prompt="ends", status=401),
+    ]
+    with FaultServer(script) as server:
+        async with Client(endpoint(server.base_url)) as client:
+            bench = Bench(client)
+            waiting = asyncio.ensure_future(bench.one("waits"))
+            await until(lambda: client.stats.failures)
+            for task in (bench.one("ends"), asyncio.wait_for(waiting, 5)):
+                with pytest.raises(EndpointError, match="refuses the API key"):
+                    await task
+            assert client.limiter.in_flight == 0
 
 
 # ---------------------------------------------------------------------------------------------- preflight
@@ -410,3 +430,27 @@ async def test_preflight_says_which_variable_holds_a_refused_key(key: str | None
     assert caught.value.exit == Exit.CONFIGURATION
     assert SECRET not in str(caught.value)
     assert ("no key was given" in str(caught.value)) is (key is None)
+
+
+@in_loop
+async def test_a_token_limit_that_does_not_fit_behind_the_prompt_is_lowered() -> None:
+    words = (
+        "This model's maximum context length is 2048 tokens. However, you requested 3048 tokens (1048 in the messages, "
+        "2000 in the completion). Please reduce the length of the messages or completion."
+    )
+    script = [Fault(status=400, body=error_body(words), when=lambda entry: entry.body["max_tokens"] > 1000)]
+    with FaultServer(script) as server:
+        async with asking(endpoint(server.base_url)) as bench:
+            generation = await bench.one("a", Sampling(max_tokens=2000))
+            assert any("max_tokens is lowered" in note for note in bench.client.stats.notes)
+    assert generation.outcome is Outcome.OK
+    assert [entry.body["max_tokens"] for entry in server.ledger] == [2000, 1000]
+
+
+@in_loop
+async def test_a_change_of_the_model_during_a_run_is_noted() -> None:
+    other = {"model": "other", "choices": [{"message": {"content": "B"}, "finish_reason": "stop"}]}
+    with FaultServer([Fault(prompt="b", body=other)]) as server:
+        async with asking(endpoint(server.base_url)) as bench:
+            assert [(await bench.one(prompt)).model for prompt in ("a", "b")] == ["test-model", "other"]
+            assert "answered as 'test-model' and as 'other'" in bench.client.stats.notes[0]

@@ -273,7 +273,7 @@ def test_offline_reads_what_the_hub_client_has_and_says_what_it_has_not(hub: Hub
 def test_a_mirror_gives_the_same_rows_without_any_network(hub: Hub, tmp_path: Path) -> None:
     here = context(hub, tmp_path)
     online = open_rows(questions_dataset(), "easy", here)
-    manifest = pull(questions_dataset(), ("easy", "hard"), here, tmp_path / "mirror")
+    (manifest,) = pull(questions_dataset(), ("easy", "hard"), here, tmp_path / "mirror")
     asked = len(hub.ledger)
     mirrored = DataContext(cache=tmp_path / "node", endpoint=hub.url, mirror=tmp_path / "mirror")
     rows = open_rows(questions_dataset(), "easy", mirrored)

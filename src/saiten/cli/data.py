@@ -65,9 +65,10 @@ def pull(selected: Sequence[Selected], to: Path | None, context: DataContext) ->
         if dataset.local:
             print(f"{item.benchmark.name}: comes with its file, nothing to fetch")
             continue
-        manifest = pull_dataset(dataset, item.subsets, context, mirror)
-        size = sum(file.size for file in manifest.files.values())
-        print(f"{item.benchmark.name}: {dataset.path}@{manifest.revision}, {len(manifest.files)} files, {size:,} bytes")
+        for manifest in pull_dataset(dataset, item.subsets, context, mirror):
+            size = sum(file.size for file in manifest.files.values())
+            place = f"{manifest.repository}@{manifest.revision}"
+            print(f"{item.benchmark.name}: {place}, {len(manifest.files)} files, {size:,} bytes")
     print(f"to use it: export SAITEN_DATA={mirror}")
     return Exit.COMPLETE
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from saiten.benchmarks import find, names, select
 from saiten.benchmarks.index import GROUPS, builtin, group
-from saiten.datasets import DataContext, open_if_here, seeded_order
+from saiten.datasets import DataContext, open_if_here, part_of, seeded_order
 from saiten.errors import Exit, UserError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from saiten.types import Benchmark, Document
+    from saiten.types import Benchmark, Dataset, Document
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +88,12 @@ def document_count(benchmark: Benchmark, context: DataContext) -> str:
     return f"{total:,}"
 
 
+def places(dataset: Dataset) -> str:
+    """Return the repositories and splits that a dataset's subsets are read from, each once."""
+    parts = [part_of(dataset, subset) for subset in dataset.configs]
+    return ", ".join(dict.fromkeys(f"{part.path} (split {part.split})" for part in parts))
+
+
 def show_task(name: str, context: DataContext) -> int:
     """Print all that defines a benchmark."""
     if name in GROUPS:
@@ -102,7 +108,7 @@ def show_task(name: str, context: DataContext) -> int:
         "old task id": f"swallow|{benchmark.task}|0|0",
         "language": benchmark.language,
         "version": str(benchmark.version),
-        "dataset": f"{dataset.path} (split {dataset.split})" + (" gated" if dataset.gated else ""),
+        "dataset": places(dataset) + (" gated" if dataset.gated else ""),
         "revision": revision(benchmark, subset, context),
         "documents": document_count(benchmark, context),
         "subsets": ", ".join(filter(None, dataset.configs)) or "none",

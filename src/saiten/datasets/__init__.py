@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from saiten.datasets.context import DataContext
+from saiten.datasets.part import part_of
 from saiten.datasets.place import base_of, check_columns, origin, subset_names
 from saiten.datasets.rows import ROW_NUMBER, Rows, open_prepared
 from saiten.errors import UserError, suggestion
@@ -18,7 +19,7 @@ from saiten.errors import UserError, suggestion
 if TYPE_CHECKING:
     from saiten.types import Dataset
 
-__all__ = ["ROW_NUMBER", "DataContext", "Rows", "open_if_here", "open_rows", "seeded_order"]
+__all__ = ["ROW_NUMBER", "DataContext", "Rows", "open_if_here", "open_rows", "part_of", "seeded_order"]
 
 SEED = 42
 LIGHT_FILE = 4 << 20
@@ -40,6 +41,7 @@ def open_rows(dataset: Dataset, subset: str, context: DataContext) -> Rows:
             f"{dataset.path} has no subset {subset!r}{suggestion(subset, dataset.configs)}; "
             f"there are: {subset_names(dataset)}"
         )
+    dataset = part_of(dataset, subset)
     rows = _ready(dataset, subset, context)
     if rows is None:
         from saiten.datasets.prepare import prepare, run_prepare
@@ -56,7 +58,7 @@ def open_if_here(dataset: Dataset, subset: str, context: DataContext) -> Rows | 
     """Return the rows of one subset where that needs no network, else None. UserError as `open_rows`."""
     if dataset.local or context.mirror:
         return open_rows(dataset, subset, context)
-    return _ready(dataset, subset, context)
+    return _ready(part_of(dataset, subset), subset, context)
 
 
 def _ready(dataset: Dataset, subset: str, context: DataContext) -> Rows | None:

@@ -22,6 +22,8 @@ from saiten.models.providers import Endpoint
 from saiten.types import Access, Generation, RunSpec
 
 TICK_SECONDS = 0.5
+SHORT_RUN = 2_000
+"""Choices owed up to which the next stage is made ready at once: its start would be half of the whole wait."""
 
 
 class Observer(Protocol):
@@ -143,6 +145,8 @@ class Asking:
                 synced_each=self.endpoint.paid,
             )
             self.progress.state = "generating"
+            if self.progress.due - self.progress.answered <= SHORT_RUN:
+                self.on_last()
             watching = asyncio.ensure_future(self._watch(client))
             try:
                 await generator.run()
@@ -150,6 +154,12 @@ class Asking:
                 return error
             finally:
                 watching.cancel()
+                self.notes.extend(client.stats.notes)
+                if client.stats.possible_double_charges:
+                    self.notes.append(
+                        f"{client.stats.possible_double_charges} requests were sent again although the first may have "
+                        "been billed: the connection broke before the answer was complete"
+                    )
                 for learner in learners.values():
                     learner.save()
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from saiten.datasets import DataContext, Rows, open_rows, seeded_order
+from saiten.datasets import DataContext, Rows, open_rows, part_of, seeded_order
 from saiten.engine.identity import Conversation, Identities
 from saiten.engine.journal import Journal
 from saiten.engine.record import GenerationRecord, Place, VerdictRecord
@@ -139,11 +139,15 @@ class BenchmarkPlan:
     @property
     def revisions(self) -> dict[str, str]:
         """Dataset path -> commit (or content hash) that its rows come from; by subset where these differ."""
-        found = {subset.subset: subset.rows.revision for subset in self.subsets}
-        path = self.benchmark.dataset.path
-        if len(set(found.values())) == 1:
-            return {path: next(iter(found.values()))}
-        return {f"{path}:{subset}": revision for subset, revision in found.items()}
+        found: dict[str, dict[str, str]] = {}
+        for subset in self.subsets:
+            path = part_of(self.benchmark.dataset, subset.subset).path
+            found.setdefault(path, {})[subset.subset] = subset.rows.revision
+        revisions: dict[str, str] = {}
+        for path, by_subset in found.items():
+            one = len(set(by_subset.values())) == 1
+            revisions |= {path if one else f"{path}:{subset}": revision for subset, revision in by_subset.items()}
+        return revisions
 
     def answers(self, subset: SubsetPlan, index: int, repetition: int, turn: int) -> list[str] | None:
         """Return the earlier answers that a turn continues; None while one of them is missing."""

@@ -16,7 +16,9 @@ from saiten.engine import lengths
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
 from saiten.types import Document
 
-DOCUMENT_BITS = 32
+INDEX_BITS = 32
+REST_BIT = 1 << INDEX_BITS
+PLACE_SHIFT = INDEX_BITS + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +47,33 @@ class WorkQueue:
         self._ready: deque[Item] = deque()
         self._documents = self._ordered()
 
+    def _splits(self, subset: SubsetPlan) -> bool:
+        """Return whether later turns wait for repetition 0 alone: then it goes first, and the others fill up."""
+        waits = subset.turns > 1 and subset.benchmark.continuation == "first"
+        return waits and subset.samples > 1 and self._width == 1
+
     def _ordered(self) -> Iterator[int]:
-        """Yield place << DOCUMENT_BITS | index of every document, longest expected first, else in dataset order."""
+        """Yield the code of every document: longest expected chain of turns first, else in dataset order."""
+        groups = []
+        for number, (_, subset) in enumerate(self._places):
+            groups.append(number << PLACE_SHIFT)
+            if self._splits(subset):
+                groups.append(number << PLACE_SHIFT | REST_BIT)
         if all(min(e, default=0.0) == max(e, default=0.0) for e in self._expected):
-            for number in sorted(range(len(self._expected)), key=lambda n: -max(self._expected[n], default=0.0)):
-                yield from (number << DOCUMENT_BITS | index for index in range(len(self._expected[number])))
+            for group in sorted(groups, key=lambda code: -self._chain(code)):
+                yield from (group | index for index in range(len(self._expected[group >> PLACE_SHIFT])))
             return
         codes = array("Q")
-        for number, expected in enumerate(self._expected):
-            codes.extend(number << DOCUMENT_BITS | index for index in range(len(expected)))
-        mask = (1 << DOCUMENT_BITS) - 1
-        yield from sorted(codes, key=lambda code: -self._expected[code >> DOCUMENT_BITS][code & mask])
+        for group in groups:
+            codes.extend(group | index for index in range(len(self._expected[group >> PLACE_SHIFT])))
+        yield from sorted(codes, key=lambda code: -self._chain(code))
+
+    def _chain(self, code: int) -> float:
+        """Return the tokens that are expected until the last turn that waits for this answer is done."""
+        number = code >> PLACE_SHIFT
+        expected = self._expected[number]
+        tokens = expected[code & REST_BIT - 1] if expected else 0.0
+        return tokens if code & REST_BIT else tokens * self._places[number][1].turns
 
     def pop(self) -> Item | None:
         """Return the next item, or None while nothing can be asked now (or ever)."""
@@ -63,19 +81,21 @@ class WorkQueue:
             code = next(self._documents, None)
             if code is None:
                 return None
-            number, index = code >> DOCUMENT_BITS, code & (1 << DOCUMENT_BITS) - 1
-            plan, subset = self._places[number]
-            self._ready.extend(self._owed(plan, subset, index, self._expected[number][index]))
+            self._ready.extend(self._owed(code))
         return self._ready.popleft()
 
-    def _owed(self, plan: BenchmarkPlan, subset: SubsetPlan, index: int, expected: float) -> Iterator[Item]:
+    def _owed(self, code: int) -> Iterator[Item]:
         """Yield what a document owes and can be asked now."""
+        number, index = code >> PLACE_SHIFT, code & REST_BIT - 1
+        plan, subset = self._places[number]
         first = subset.slot(index, 0, 0)
         if min(subset.locations[first : first + subset.samples * subset.turns]) >= 0:
             return
         document = subset.document(index)
-        for turn in range(subset.turns):
+        for turn in range(1 if code & REST_BIT else subset.turns):
             owed = self._missing(subset, document, index, turn)
+            if turn == 0 and self._splits(subset):
+                owed = [r for r in owed if bool(r) == bool(code & REST_BIT)]
             askable = {r: plan.answers(subset, index, r, turn) for r in owed}
             for repetitions in self._grouped(subset, [r for r in owed if askable[r] is not None], turn):
                 yield Item(
@@ -86,7 +106,7 @@ class WorkQueue:
                     turn=turn,
                     repetitions=repetitions,
                     answers=tuple(askable[repetitions[0]] or ()),
-                    expected_tokens=expected,
+                    expected_tokens=self._expected[number][index],
                 )
 
     @staticmethod

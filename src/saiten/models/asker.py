@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from saiten.models.assemble import ended_choices, finished_choices
@@ -111,10 +111,14 @@ class Asker:
             found = await self._send(piece, trial.form)
             if isinstance(found, Answer):
                 return self._answered(piece, found, tries.sent, started)
-            self._stats.failures[found.kind] = self._stats.failures.get(found.kind, 0) + 1
+            self._stats.note_failure(found.kind)
             if found.kind is Kind.N_REFUSED:
                 self._learn_n(found.limit or 1, found.message)
                 return {}
+            if found.kind is Kind.NO_ROOM and tries.next(found) is Step.AGAIN:
+                piece = replace(piece, sampling=replace(piece.sampling, max_tokens=found.limit))
+                self._stats.note("max_tokens is lowered to what fits behind the prompt, where that is less")
+                continue
             if found.kind in {Kind.CONTEXT_OVERFLOW, Kind.CONTENT_POLICY}:
                 self._health.breaker.succeeded()
             elif await self._again(found, trial):
@@ -139,8 +143,7 @@ class Asker:
         asked = len(piece.indices)
         self._limiter.succeeded(asked)
         found = finished_choices(piece.indices, answer, self._parser, attempts=attempts, started=unix)
-        if model := answer.reply.model:
-            self._stats.models[model] = self._stats.models.get(model, 0) + 1
+        self._stats.note_model(answer.reply.model)
         self._shortfalls = 0 if len(answer.reply.choices) >= asked else self._shortfalls + 1
         if asked > 1 and self._shortfalls >= SHORTFALLS:
             self._learn_n(max(1, len(answer.reply.choices)), f"{asked} choices were asked for")
@@ -194,7 +197,7 @@ class Asker:
             self._health.refuse_to_wait(instant.strftime("%Y-%m-%d %H:%M:%S UTC"), failure)
         if failure.kind is Kind.RATE_LIMITED or (failure.overload and failure.retry_after is not None):
             self._limiter.pause_for(seconds)
-        await self._lend(trial.slots, self._clock.sleep(seconds))
+        await self._lend(trial.slots, self._health.rest(seconds))
 
     async def _lend(self, slots: int, waiting: Awaitable[object]) -> None:
         """Wait while others use the slots; take them back before going on, and whatever happens."""

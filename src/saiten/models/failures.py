@@ -43,6 +43,9 @@ class Kind(StrEnum):
     """The request is wrong, says the server: the same request will always be."""
     CONTEXT_OVERFLOW = "context overflow"
     CONTENT_POLICY = "content policy"
+    NO_ROOM = "token limit refused"
+    """The prompt fits, but not together with the token limit: the same request with a lower one is what newer servers
+    make of it by themselves."""
     N_REFUSED = "n refused"
     FIELD_REFUSED = "field refused"
     """A field is refused that can be left out or spelled otherwise without changing what is measured."""
@@ -67,7 +70,7 @@ class Failure:
     field: str | None = None
     """For FIELD_REFUSED: which."""
     limit: int | None = None
-    """For N_REFUSED: the largest n that is allowed."""
+    """For N_REFUSED: the largest n that is allowed. For NO_ROOM: the tokens that fit behind the prompt."""
     resumable: bool = True
     """For FATAL: whether the same command can work later without a change."""
 
@@ -92,6 +95,8 @@ OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 """Texts of vLLM (0.6 to 0.32), llama.cpp, OpenAI, Anthropic, Gemini and TGI for a prompt that leaves no room."""
+CONTEXT = re.compile(r"maximum context length is (\d+)")
+PROMPT = re.compile(r"(\d+) (?:in the messages|in the prompt|input tokens|prompt tokens|tokens in the messages)")
 NOT_OVERFLOW = re.compile(r"max_tokens=\d+ cannot be greater than max_model_len", re.IGNORECASE)
 """vLLM's words for a token limit that no prompt could have: the settings are wrong, not this prompt."""
 POLICY = re.compile(
@@ -206,7 +211,9 @@ def error_failure(status: int, error: ErrorBody, sent: Sent) -> Failure:
 def _client_error(status: int, error: ErrorBody, sent: Sent, said: str) -> Failure:
     """Classify a 4xx: which are facts about the prompt, which about the request's form, which about the run."""
     if status in {400, 413, 422} and OVERFLOW.search(error.all) and not NOT_OVERFLOW.search(error.message):
-        return Failure(kind=Kind.CONTEXT_OVERFLOW, message=said, status=status)
+        room = _room(error.message) if sent.max_tokens_field else 0
+        kind = Kind.NO_ROOM if room > 0 else Kind.CONTEXT_OVERFLOW
+        return Failure(kind=kind, message=said, status=status, limit=room)
     if status in {400, 403, 422} and POLICY.search(error.all):
         return Failure(kind=Kind.CONTENT_POLICY, message=said, status=status)
     if status in {401, 403}:
@@ -218,6 +225,15 @@ def _client_error(status: int, error: ErrorBody, sent: Sent, said: str) -> Failu
         return Failure(kind=Kind.FATAL, message=message, status=status, resumable=False)
     form = _form_failure(status, error, sent, said)
     return form or Failure(kind=Kind.REFUSED, message=said, status=status)
+
+
+def _room(message: str) -> int:
+    """Return how many tokens fit behind the prompt by the server's own figures; 0 where it does not tell both.
+
+    "At least 2049 input tokens" is said of a prompt that is too long by itself.
+    """
+    context, prompt = CONTEXT.search(message), PROMPT.search(message)
+    return int(context[1]) - int(prompt[1]) if context and prompt else 0
 
 
 def _form_failure(status: int, error: ErrorBody, sent: Sent, said: str) -> Failure | None:

@@ -31,6 +31,7 @@ class Health:
         self._fatal: Failure | None = None
         self._well = asyncio.Event()
         self._well.set()
+        self._ended = asyncio.Event()
 
     @property
     def doubtful(self) -> bool:
@@ -45,6 +46,15 @@ class Health:
     async def well(self) -> None:
         """Wait until the endpoint works or is given up."""
         await self._well.wait()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait; less if the endpoint is given up meanwhile."""
+        waits = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._ended.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def check(self) -> None:
         """Raise EndpointError if the run cannot go on."""
@@ -77,6 +87,7 @@ class Health:
         self._fatal = self._fatal or failure
         self._limiter.open_wide()
         self._well.set()
+        self._ended.set()
         self.check()
 
     async def probe(self, ask_harmless: AskHarmless) -> None:
@@ -85,7 +96,8 @@ class Health:
         self._limiter.hold()
         try:
             while True:
-                await self._clock.sleep(self.breaker.pause(self._chance))
+                await self.rest(self.breaker.pause(self._chance))
+                self.check()
                 if not self.breaker.suspect:
                     return  # a request that was still in flight was answered
                 failure = await self._asked(ask_harmless)

@@ -77,7 +77,7 @@ class Tries:
             case Kind.RATE_LIMITED:
                 self.turned_away += 1
                 step = Step.LATER if self.turned_away < self.policy.rate_attempts else Step.GIVE_UP
-            case Kind.FIELD_REFUSED:
+            case Kind.FIELD_REFUSED | Kind.NO_ROOM:
                 self.reformed += 1
                 step = Step.AGAIN if self.reformed <= 4 else Step.GIVE_UP
             case Kind.REJECTED:

@@ -44,6 +44,18 @@ class Stats:
         """Count a response."""
         self.statuses[status] = self.statuses.get(status, 0) + 1
 
+    def note_model(self, name: str | None) -> None:
+        """Count the model that a reply names. A change during a run is worth a note: numbers of two models mix."""
+        if name is None:
+            return
+        if self.models and name not in self.models:
+            self.note(f"the endpoint answered as {', '.join(map(repr, self.models))} and as {name!r}")
+        self.models[name] = self.models.get(name, 0) + 1
+
+    def note_failure(self, kind: str) -> None:
+        """Count a failed request."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+
     def note(self, sentence: str) -> None:
         """Keep a sentence, once."""
         if sentence not in self.notes:

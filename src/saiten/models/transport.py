@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from base64 import b64encode
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import AddrInfoType
@@ -146,16 +150,18 @@ class Transport:
         self._watch = Watch(limits)
         self._urls: dict[str, URL] = {}
         self._key = endpoint.api_key
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "saiten"}
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "saiten"}
         if endpoint.api_key:
-            headers["Authorization"] = f"Bearer {endpoint.api_key}"
+            self._headers["Authorization"] = f"Bearer {endpoint.api_key}"
+        self._proxy, login = environment_proxy(endpoint)
+        self._proxy_headers = {"Proxy-Authorization": login} if login else None
+        if login and endpoint.base_url.startswith("http://"):
+            self._headers["Proxy-Authorization"] = login  # there is no tunnel whose opening could carry it
         self._connector = Connector(limits.keepalive)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect),
-            trust_env=not endpoint.loopback,
         )
 
     async def close(self) -> None:
@@ -167,7 +173,7 @@ class Transport:
         """Return status and body of a small GET."""
         try:
             async with asyncio.timeout(seconds):
-                async with self._session.get(self._url(route), allow_redirects=False) as response:
+                async with self._request("GET", route, None) as response:
                     return response.status, self._scrubbed(await response.content.read(1 << 20))
         except TimeoutError:
             return Failure(kind=Kind.NOT_SENT, message=f"no answer within {seconds:g} s")
@@ -184,7 +190,7 @@ class Transport:
                 now = asyncio.get_running_loop().time()
                 trip = Trip(limit, now, now)
                 self._watch.add(trip)
-                async with self._session.post(self._url(route), data=body, allow_redirects=False) as response:
+                async with self._request("POST", route, body) as response:
                     trip.responded = True
                     return await self._read(response, trip, sent)
         except TimeoutError:
@@ -205,10 +211,21 @@ class Transport:
         """Take the key out of what a server says: some repeat it in their refusal."""
         return body.replace(self._key.encode(), KEY_SHOWN.encode()) if self._key else body
 
-    def _url(self, route: str) -> URL:
+    def _request(
+        self, method: str, route: str, body: bytes | None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Prepare a request. The key is a header of the request and not of the session: those go to proxies, too."""
         if route not in self._urls:
             self._urls[route] = URL(self._endpoint.url(route))
-        return self._urls[route]
+        return self._session.request(
+            method,
+            self._urls[route],
+            data=body,
+            headers=self._headers,
+            allow_redirects=False,
+            proxy=self._proxy,
+            proxy_headers=self._proxy_headers,
+        )
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -348,6 +365,23 @@ class Transport:
         words = failures.one_line(str(error)) or type(error).__name__
         early = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionError)
         return Failure(kind=Kind.AMBIGUOUS, message=f"the connection broke: {words}", reused=early and stale)
+
+
+def environment_proxy(endpoint: Endpoint) -> tuple[URL | None, str | None]:
+    """Return the proxy that the environment names for an endpoint, and what logs in there. None on this machine.
+
+    Looked up once and here: aiohttp's trust_env would read ~/.netrc for each request as well, in a thread, and refuse
+    to send a key to a host that has an entry there.
+    """
+    url = urlsplit(endpoint.base_url)
+    proxy = getproxies().get(url.scheme) or getproxies().get("all")
+    if endpoint.loopback or not proxy or not proxy.startswith("http") or proxy_bypass(url.hostname or ""):
+        return None, None
+    found = URL(proxy)
+    if found.user is None:
+        return found, None
+    login = f"{found.user}:{found.password or ''}".encode()
+    return found.with_user(None), f"Basic {b64encode(login).decode()}"
 
 
 def _socket(info: AddrInfoType) -> socket.socket:

@@ -21,6 +21,8 @@ from saiten.results.summary import ScoredDocument
 from saiten.results.tally import TaskTally
 from saiten.types import Benchmark, Metric
 
+PIPE_BYTES = 1 << 16
+"""What is gathered before the pipe is written: as much as it takes at once."""
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment of the writing process: no key has any business there."""
 
@@ -56,6 +58,7 @@ class DetailsWriter:
             return
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "saiten.results.details_main"],
+            bufsize=PIPE_BYTES,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

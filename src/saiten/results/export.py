@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from saiten import __version__
+from saiten.datasets import part_of
 from saiten.results.files import finite, write_json
 from saiten.results.layout import SUITE, Layout, task_key, task_name
 from saiten.results.summary import BenchmarkResult, Evidence, MetricResult, RunResult, SubsetResult
@@ -128,14 +129,14 @@ def _mean_row(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | N
 
 def _config_task(whole: BenchmarkResult, part: SubsetResult, spec: RunSpec) -> dict[str, Any]:
     benchmark = whole.benchmark
-    dataset = benchmark.dataset
+    dataset = part_of(benchmark.dataset, part.subset)
     return {
         "name": task_name(benchmark, part.subset),
         "prompt_function": getattr(benchmark.document, "__name__", type(benchmark.document).__name__),
         "hf_repo": dataset.path,
         "hf_subset": dataset.configs.get(part.subset, "default"),
         "metric": [_old_metric(metric) for metric in benchmark.metrics_for(whole.samples) if metric.compatible],
-        "hf_revision": dataset.revision or _revision(whole),
+        "hf_revision": dataset.revision or _revision(whole, dataset.path),
         "hf_filter": None,
         "hf_avail_splits": [dataset.split],
         "trust_dataset": False,
@@ -154,8 +155,10 @@ def _config_task(whole: BenchmarkResult, part: SubsetResult, spec: RunSpec) -> d
     }
 
 
-def _revision(whole: BenchmarkResult) -> str | None:
-    revisions = set(whole.dataset_revisions.values())
+def _revision(whole: BenchmarkResult, repository: str) -> str | None:
+    """Return the one commit that a repository was read at."""
+    known = whole.dataset_revisions
+    revisions = {known[place] for place in known if place == repository or place.startswith(f"{repository}:")}
     return revisions.pop() if len(revisions) == 1 else None
 
 

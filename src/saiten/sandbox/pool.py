@@ -62,7 +62,7 @@ class Sandbox:
         for wanted in _combinations(layers, unsafe=unsafe):
             worker = await _tested(wanted, python, reasons)
             if worker is not None:
-                count = workers or len(os.sched_getaffinity(0))
+                count = workers or _processors()
                 return cls(
                     level=_level(worker.layers),
                     workers=count,
@@ -132,16 +132,31 @@ class Sandbox:
 
     async def _ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Ask an idle worker, or a new one if there is none or the first is lost. Raises WorkerLost."""
-        for last in (False, True):
-            worker = self._idle.pop() if self._idle else await Worker.start(self._wanted, self._python)
-            try:
-                return await worker.ask(job, seconds + _ANSWER_MARGIN)
-            except WorkerLost:
-                if last:
-                    raise
-            finally:
-                (self._idle if worker.alive else self._lost).append(worker)
-        raise AssertionError("unreachable")
+        try:
+            return await self._ask_once(job, seconds)
+        except WorkerLost:
+            return await self._ask_once(job, seconds)
+
+    async def _ask_once(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        worker = self._idle.pop() if self._idle else await self._new_worker()
+        try:
+            return await worker.ask(job, seconds + _ANSWER_MARGIN)
+        finally:
+            (self._idle if worker.alive else self._lost).append(worker)
+            self._lost = [lost for lost in self._lost if lost.process.returncode is None]
+
+    async def _new_worker(self) -> Worker:
+        """Start a worker that is no weaker than the one that was tested. Raises WorkerLost."""
+        worker = await Worker.start(self._wanted, self._python)
+        if _level(worker.layers) != self.level:
+            await worker.ended()
+            raise WorkerLost(f"a new worker has only {_level(worker.layers)}, not {self.level}")
+        return worker
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _combinations(layers: tuple[str, ...], *, unsafe: bool) -> list[tuple[str, ...]]:

@@ -52,17 +52,20 @@ class Worker:
     @classmethod
     async def start(cls, layers: tuple[str, ...], python: str | None = None) -> Worker:
         """Start one with the wanted layers. It may hold fewer; `missing` tells why. Raises WorkerLost."""
-        process = await asyncio.create_subprocess_exec(
-            python or base_interpreter(),
-            # -I without its -E: the environment is ours, and the hash seed is read from it
-            *("-P", "-s", "-S", "-B", "-X", "utf8", "-c", _BOOT, str(_HERE)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                python or base_interpreter(),
+                # -I without its -E: the environment is ours, and the hash seed is read from it
+                *("-P", "-s", "-S", "-B", "-X", "utf8", "-c", _BOOT, str(_HERE)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=_ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerLost(f"it cannot be started: {error}") from error
         worker = cls(process)
         configuration = {"layers": list(layers), "packages": _packages(), "parent": os.getpid()}
         hello = await worker.ask(configuration, START_SECONDS)

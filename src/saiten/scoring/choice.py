@@ -18,6 +18,7 @@ class ChoiceLetter:
     extractive_match: as the old system measured it (`choice_compatible`), of `compatible_text`.
     accuracy: the letter that a careful person would read (`choice_careful`), of the text after closed reasoning; no
     such text is not an answer.
+    extracted_class, stated_class: which letter each reading found, as a number from 0; -1: none. For votes (maj@k).
 
     `choices`: how many there are, unless `document.extra["choices"]` says it.
     """
@@ -50,6 +51,15 @@ class ChoiceLetter:
         compatible = compatible_letter(compatible_text(generation), self.language, count)
         text = answer_text(generation)
         careful = stated_letter(text, count) if text is not None else None
-        values = {"extractive_match": float(compatible == target), "accuracy": float(careful == target)}
+        values = {
+            "extractive_match": float(compatible == target),
+            "accuracy": float(careful == target),
+            "extracted_class": _place(compatible),
+            "stated_class": _place(careful),
+        }
         note = "" if careful == compatible else f"careful reading: {careful or 'no answer'}"
         return ChoiceScore(values=values, extracted=compatible, note=note)
+
+
+def _place(letter: str | None) -> float:
+    return -1.0 if letter is None else float(LETTERS.index(letter))

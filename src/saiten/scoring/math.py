@@ -33,6 +33,9 @@ class MathAnswer:
 
     extractive_match: as the old system measured it (`math_compatible`, `math_equality`), of `compatible_text`.
     accuracy: a careful reading (`math_careful`), of the text after closed reasoning; no such text is not an answer.
+    extracted_class, stated_class: a number for each distinct answer to a document; -1: no answer. For votes (maj@k).
+    The old system tells answers apart by their text, so 1/2 and 2/4 are two. Here the careful class puts all right
+    answers together; wrong ones are still told apart by their text.
 
     `gold`: how `document.target` is written. "latex": a text with the answer in an environment, a whole solution or
     `$\boxed{…}$`. "expression": digits or arithmetic without LaTeX.
@@ -64,9 +67,9 @@ class MathAnswer:
                 ahead += len(choices)
                 while waiting and (ahead > LOOK_AHEAD or all(pending.done() for pending in waiting[0])):
                     ahead -= len(waiting[0])
-                    yield tuple(pending.score() for pending in waiting.popleft())
+                    yield _scores(waiting.popleft())
             while waiting:
-                yield tuple(pending.score() for pending in waiting.popleft())
+                yield _scores(waiting.popleft())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,32 @@ class _Pending:
     def done(self) -> bool:
         return self.compatible.done() and (self.careful is None or self.careful.done())
 
-    def score(self) -> ChoiceScore:
+    def score(self, classes: dict[str, int]) -> ChoiceScore:
+        """Wait for the verdicts. `classes`: the document's answers so far, each with its number; grows."""
         old = self.compatible.result()
         new = self.careful.result() if self.careful is not None else None
-        values = {"extractive_match": float(old.match), "accuracy": float(new is not None and new.accurate)}
+        accurate = new is not None and new.accurate
+        stated = new.extracted if new is not None else None
+        values = {
+            "extractive_match": float(old.match),
+            "accuracy": float(accurate),
+            "extracted_class": _class(old.extracted, classes),
+            "stated_class": float(RIGHT) if accurate else _class(stated, classes),
+        }
         return ChoiceScore(values=values, extracted=old.extracted, note=old.note)
+
+
+RIGHT = 0
+"""The careful class of every right answer."""
+
+
+def _scores(document: tuple[_Pending, ...]) -> tuple[ChoiceScore, ...]:
+    classes: dict[str, int] = {}
+    return tuple(pending.score(classes) for pending in document)
+
+
+def _class(text: str | None, classes: dict[str, int]) -> float:
+    return -1.0 if text is None else float(classes.setdefault(text, RIGHT + 1 + len(classes)))
 
 
 class _Judge:

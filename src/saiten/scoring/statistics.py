@@ -1,4 +1,4 @@
-"""Numbers with their doubt: means over documents, pass@k, the bootstrap.
+"""Numbers with their doubt: means over documents, pass@k, maj@k, the bootstrap.
 
 The document is the unit that was sampled: the N choices of a document share its difficulty, so they are first reduced
 to one value and the doubt is taken from the spread of these values (clustering by document). Subsets are strata: how
@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist, fmean, stdev, variance
 from typing import TypeVar
 
@@ -123,6 +125,55 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     if not 1 <= k <= n:
         raise ValueError(f"pass@{k} needs at least {max(k, 1)} choices of each document, got {n}")
     return (math.comb(n, k) - math.comb(n - c, k)) / math.comb(n, k)
+
+
+@lru_cache(maxsize=4096)
+def maj_at_k(right: tuple[int, ...], wrong: tuple[int, ...], k: int) -> float:
+    """Return the expected score of the most frequent of k answers, drawn without replacement from n choices.
+
+    `right`, `wrong`: how many choices gave each distinct answer, of those that are right and of those that are not;
+    n is the sum of both. Where several answers are equally frequent, the score is the share of right ones among them.
+    Exact up to the last rounding. Raises ValueError if n < k.
+
+    For each m, the ways to draw k choices in which the most frequent answers come m times each are counted by a
+    product of polynomials in x (choices drawn), one for each answer, separately by the number of answers that come m
+    times: C(size, 0) + ... + C(size, m - 1) x^(m-1) for fewer than m, C(size, m) x^m for m.
+    Source: reference measurement (maj@k without replacement); Wang et al., arXiv:2203.11171, for the vote itself.
+    """
+    n = sum(right) + sum(wrong)
+    if not 1 <= k <= n:
+        raise ValueError(f"maj@{k} needs at least {max(k, 1)} choices of each document, got {n}")
+    slot = n + 1
+    expected = Fraction(0)
+    for most in range(1, min(k, max(right, default=0)) + 1):
+        of_wrong = _ways_by_ties(wrong, most, k, slot)
+        for tied_right, ways_right in enumerate(_ways_by_ties(right, most, k, slot)):
+            for tied_wrong, ways_wrong in enumerate(of_wrong if tied_right else ()):
+                ways = (ways_right * ways_wrong >> slot * k) & ((1 << slot) - 1)
+                expected += Fraction(ways * tied_right, tied_right + tied_wrong)
+    return float(expected / math.comb(n, k))
+
+
+def _ways_by_ties(sizes: Sequence[int], most: int, k: int, slot: int) -> list[int]:
+    """Return, by the number of answers that come `most` times while none comes more often, a polynomial of ways.
+
+    A polynomial is one whole number with `slot` bits for each coefficient, which no coefficient here exceeds (at most
+    C(n, p) < 2^n): multiplying whole numbers is what Python does fast. Powers above x^k are dropped.
+    """
+    mask = (1 << slot * (k + 1)) - 1
+    ways = [1]
+    for size in sizes:
+        fewer = sum(math.comb(size, drawn) << slot * drawn for drawn in range(min(most, size + 1)))
+        level = math.comb(size, most) << slot * most
+        grown = [(polynomial * fewer) & mask for polynomial in ways]
+        if level:
+            grown.append(0)
+            for tied, polynomial in enumerate(ways, start=1):
+                grown[tied] += (polynomial * level) & mask
+        while len(grown) > 1 and not grown[-1]:
+            grown.pop()
+        ways = grown
+    return ways
 
 
 def bootstrap(

@@ -15,8 +15,11 @@ from typing import Any
 from saiten.benchmarks import find
 from saiten.datasets import DataContext, open_rows, seeded_order
 from saiten.types import Document
+from tests.helpers.derived import DERIVED
 from tests.helpers.mirror import REPOSITORIES, mirror_context
 
+ROWS = Path(__file__).resolve().parents[2] / "golden" / "rows"
+"""`NAME.json`: a row of our own for a benchmark that `OWN_ROWS` has none for."""
 FOLDER = Path(__file__).resolve().parents[2] / "golden" / "prompts"
 SHARED = FOLDER / "shared.json"
 OWN_ROWS: dict[str, dict[str, Any]] = {
@@ -52,6 +55,8 @@ def own_document(name: str) -> Document:
     benchmark = find(name)
     if name in OWN_ROWS:
         return benchmark.document(OWN_ROWS[name])
+    if (file := ROWS / f"{name}.json").exists():
+        return benchmark.document(json.loads(file.read_bytes()))
     with tempfile.TemporaryDirectory() as folder:
         rows = open_rows(benchmark.dataset, "", DataContext(cache=Path(folder)))
         return benchmark.document(rows[seeded_order(len(rows))[0]])
@@ -79,7 +84,7 @@ def write_all() -> None:
     for name in builtin():
         (FOLDER / f"{name}.txt").write_bytes("\0".join(own_document(name).turns).encode())
     with tempfile.TemporaryDirectory() as folder:
-        digests = {name: shared_digest(name, Path(folder) / name) for name in REPOSITORIES}
+        digests = {name: shared_digest(name, Path(folder) / name) for name in (*REPOSITORIES, *DERIVED)}
     SHARED.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
 
 

@@ -107,6 +107,12 @@ def test_a_later_turn_becomes_ready_when_its_answer_is_stored_and_goes_first(tmp
     assert [message.role for message in messages] == ["user", "assistant", "user"]
 
 
+def test_repetition_0_goes_first_where_later_turns_wait_for_it(tmp_path: Path) -> None:
+    what = benchmark(tmp_path, rows(3, turns=2), samples=3, sampling=Sampling(temperature=0.7))
+    queue = WorkQueue([plan(tmp_path, what)], 1)
+    assert [item.repetitions[0] for item in popped(queue)] == [0, 0, 0, 1, 2, 1, 2, 1, 2]
+
+
 def test_a_turn_may_continue_its_own_sample_instead(tmp_path: Path) -> None:
     what = benchmark(tmp_path, rows(1, turns=2), samples=2, sampling=Sampling(temperature=0.7), continuation="own")
     queue = WorkQueue([plan(tmp_path, what)], 4)

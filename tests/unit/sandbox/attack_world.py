@@ -14,7 +14,6 @@ import json
 import os
 import pwd
 import resource
-import shutil
 import socket
 import sys
 import time
@@ -35,8 +34,6 @@ GOOD = Program(
     tests=EXACT,
     cpu_seconds=10.0,
 )
-OTHER_NAMES = (65534,)
-"""User ids that a program may find itself to be."""
 
 
 class World:
@@ -44,10 +41,9 @@ class World:
 
     def __init__(self) -> None:
         self.home = Path(pwd.getpwuid(os.getuid()).pw_dir)
-        self.loot = [Path(f"/tmp/attack_loot_{user}") for user in (os.getuid(), *OTHER_NAMES)]
-        for folder in self.loot:
-            folder.mkdir(exist_ok=True)
+        self.loot = list(Path("/tmp").glob("attack_loot_*"))
         os.chdir(self.home / "cwd")
+        self.visits = 0
         self.port = 40000 + os.getuid() % 1000
         self.sockets = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
         for made in self.sockets:
@@ -69,19 +65,18 @@ class World:
             "limits": [resource.getrlimit(what) for what in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU)],
             "priority": os.getpriority(os.PRIO_PROCESS, 0),
             "victim score": Path("/proc/self/oom_score_adj").read_text(),
-            "visited": self.visited(),
+            "visits": self.count_visits(),
         }
 
-    def visited(self) -> bool:
-        """Tell whether anybody reached one of the ports."""
-        found = False
+    def count_visits(self) -> int:
+        """Return how often anybody reached one of the ports so far."""
         for receive in (self.sockets[0].accept, lambda: self.sockets[1].recvfrom(100)):
             try:
                 receive()
-                found = True
+                self.visits += 1
             except BlockingIOError:
                 continue
-        return found
+        return self.visits
 
 
 def processes() -> set[int]:
@@ -96,26 +91,23 @@ def processes() -> set[int]:
     return found
 
 
-async def run(sandbox: Sandbox, path: Path, cpu_seconds: float) -> Verdict:
+async def run(sandbox: Sandbox, source: str, cpu_seconds: float) -> Verdict:
     """Run one program in the way its header says."""
-    source = path.read_text()
     if "# kind:   stdin" in source:
         return await sandbox.run_stdin(StdinProgram(source=source, cases=CASES, cpu_seconds=cpu_seconds))
     tests = NEAR if "problem: abs" in source else EXACT
-    return await sandbox.run(
-        Program(source=source, entry_point="digit_sum", tests=tests, cpu_seconds=cpu_seconds)
-    )
+    return await sandbox.run(Program(source=source, entry_point="digit_sum", tests=tests, cpu_seconds=cpu_seconds))
 
 
-async def main(layers: str, attacks: Path) -> dict[str, object]:
+async def main(layers: str, programs: dict[Path, str]) -> dict[str, object]:
     """Run them all."""
     world, before, found = World(), processes(), {}
     secret = "sk-CANA" + "RY-mem-0" + "123456789abcdef"
     async with await Sandbox.start(workers=1, layers=tuple(layers.split("+")) if layers else LAYERS) as sandbox:
-        for path in sorted([*attacks.glob("*.py"), *attacks.glob("controls/*.py")]):
+        for path, source in programs.items():
             control = path.parent.name == "controls"
             start, begun = world.state(), time.monotonic()
-            verdict = await run(sandbox, path, 20.0 if control else 1.0)
+            verdict = await run(sandbox, source, 20.0 if control else 1.0)
             seconds = time.monotonic() - begun
             after = await sandbox.run(GOOD)
             end = world.state()
@@ -124,11 +116,9 @@ async def main(layers: str, attacks: Path) -> dict[str, object]:
                 "seconds": seconds,
                 "control": control,
                 "good sample after it": after.status,
-                "changed": [name for name in start if start[name] != end[name] or name == "visited" and end[name]],
+                "changed": [name for name in start if start[name] != end[name]],
             }
     await asyncio.sleep(0.2)
-    for folder in world.loot:
-        shutil.rmtree(folder)
     return {
         "level": sandbox.level,
         "programs": found,
@@ -137,5 +127,10 @@ async def main(layers: str, attacks: Path) -> dict[str, object]:
     }
 
 
+def sources(attacks: Path) -> dict[Path, str]:
+    """Return the attacks and the controls."""
+    return {path: path.read_text() for path in sorted([*attacks.glob("*.py"), *attacks.glob("controls/*.py")])}
+
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2])))))
+    print(json.dumps(asyncio.run(main(sys.argv[1], sources(Path(sys.argv[2]))))))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,21 @@ import pytest
 from tests.helpers.shared import ROOT
 from tests.unit.sandbox import as_user
 
-USER = 64913 if os.geteuid() == 0 else os.getuid()
+
+def free_user() -> int:
+    """Return a user id that nobody has, and whose port (40000 + id modulo 1000: the attacks' choice) is free."""
+    for user in range(64001, 64900):
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as made:
+                    made.bind(("127.0.0.1", 40000 + user % 1000))
+        except OSError:
+            continue
+        return user
+    pytest.skip("no free port between 40001 and 40899")
+
+
+USER = free_user() if os.geteuid() == 0 else os.getuid()
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-CANARY-env-0123456789abcdef", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
 SECRETS = {
     ".env": "OPENAI_API_KEY=sk-CANARY-file-1",
@@ -30,10 +46,30 @@ SECRETS = {
 
 
 @contextmanager
+def loot_folders() -> Iterator[None]:
+    """Make the folders where the attacks leave a sign of success, for every user that a program may find itself to be.
+
+    They can be written, so that only the sandbox may stop it.
+    """
+    folders = [Path(f"/tmp/attack_loot_{user}") for user in (USER, 65534)]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        folder.chmod(0o777)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def home() -> Iterator[Path]:
     """Make a home with secrets, owned by the ordinary user."""
     with tempfile.TemporaryDirectory(prefix="saiten-home-") as name:
-        folder = Path(name)
+        Path(name).chmod(0o755)
+        folder = Path(name) / "home"
+        folder.mkdir()
         for relative, text in SECRETS.items():
             path = folder / relative
             path.parent.mkdir(parents=True, exist_ok=True)

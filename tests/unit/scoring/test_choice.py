@@ -22,7 +22,11 @@ def choice(text: str | None, reasoning: str | None = None, closed: bool | None =
 
 
 def scores(scorer: Scorer, item: Scorable) -> list[dict[str, float]]:
-    return [dict(score.values) for score in next(iter(scorer.score([item])))]
+    """Return whether the two readings of each choice are right."""
+    return [
+        {name: score.values[name] for name in ("extractive_match", "accuracy")}
+        for score in next(iter(scorer.score([item])))
+    ]
 
 
 def test_both_readings_are_scored_for_every_choice() -> None:
@@ -32,6 +36,12 @@ def test_both_readings_are_scored_for_every_choice() -> None:
         {"extractive_match": 0.0, "accuracy": 1.0},
         {"extractive_match": 0.0, "accuracy": 0.0},
     ]
+
+
+def test_each_reading_numbers_the_letter_that_it_found() -> None:
+    item = (document(), (choice("Answer: B\n\nNote that A is common."), choice("")))
+    scored = next(iter(ChoiceLetter(language="en").score([item])))
+    assert [(score.values["extracted_class"], score.values["stated_class"]) for score in scored] == [(0, 1), (-1, -1)]
 
 
 def test_unfinished_reasoning_is_read_by_the_old_way_only() -> None:

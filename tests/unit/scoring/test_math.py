@@ -85,13 +85,20 @@ def test_unfinished_reasoning_is_read_by_the_old_way_only() -> None:
     generation = Generation(outcome=Outcome.UNCLOSED_REASONING, reasoning=r"so \boxed{42} then", reasoning_closed=False)
     document, _ = item(boxed("42"))
     (scored,) = MathAnswer(gold="latex").score([(document, (Choice(repetition=0, turns=(generation,)),))])
-    assert dict(scored[0].values) == {"extractive_match": 1.0, "accuracy": 0.0}
+    assert dict(scored[0].values) == {
+        "extractive_match": 1.0,
+        "accuracy": 0.0,
+        "extracted_class": 1.0,
+        "stated_class": -1.0,
+    }
 
 
 def test_an_empty_answer_is_wrong_and_starts_no_worker() -> None:
     (scored,) = MathAnswer(gold="latex").score([item(boxed("42"), "", "  \n")])
     assert [score.extracted for score in scored] == [None, None]
-    assert not any(value for score in scored for value in score.values.values())
+    for score in scored:
+        assert score.values["extractive_match"] == score.values["accuracy"] == 0.0
+        assert score.values["extracted_class"] == score.values["stated_class"] == -1.0
 
 
 def test_a_step_that_takes_for_ever_is_cut_off_by_its_cpu_time() -> None:

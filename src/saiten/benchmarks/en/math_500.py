@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.math import MathAnswer
-from saiten.scoring.metrics import mean
+from saiten.scoring.metrics import answered
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
 PROMPT = r"""Work out the mathematical problem below. Be clear and do not take longer than the problem needs.
@@ -46,7 +46,7 @@ BENCHMARK = Benchmark(
     document=document,
     prompt=PROMPT,
     scorer=MathAnswer(gold="latex"),
-    metrics=(mean("extractive_match"), mean("accuracy", compatible=False, twin="extractive_match")),
+    metrics=answered,
     sampling=Sampling(temperature=0.0),
     expected_tokens=800.0,
     summary=(SummaryRow(name="math_500", metric="extractive_match"),),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from saiten.benchmarks.en.math_500 import PROMPT
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.math import MathAnswer
-from saiten.scoring.metrics import mean
+from saiten.scoring.metrics import answered
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
 
@@ -40,7 +40,7 @@ BENCHMARK = Benchmark(
     document=document,
     prompt=PROMPT,
     scorer=MathAnswer(gold="latex"),
-    metrics=(mean("extractive_match"), mean("accuracy", compatible=False, twin="extractive_match")),
+    metrics=answered,
     sampling=Sampling(temperature=0.0),
     expected_tokens=400.0,
     summary=(SummaryRow(name="sample_math", metric="extractive_match"),),

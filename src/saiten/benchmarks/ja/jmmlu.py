@@ -9,13 +9,12 @@ the reference, for their licence (CC BY-NC-ND): japanese_civics, japanese_geogra
 
 from __future__ import annotations
 
-import hashlib
-
+from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill, lettered
-from saiten.datasets import ROW_NUMBER
+from saiten.benchmarks.subjects import MMLU, rows_of
 from saiten.scoring.choice import ChoiceLetter
-from saiten.scoring.metrics import mean
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.scoring.metrics import answered
+from saiten.types import Benchmark, Dataset, Document, Row, Sampling
 
 PROMPT = """\
 これから四つの選択肢をもつ問題を出します。正しい選択肢を一つ選んでください。\
@@ -39,35 +38,15 @@ SUBJECTS = """
     astronomy jurisprudence formal_logic
     """
 
-CATEGORIES = {
-    "social_sciences": """
-        public_relations security_studies human_sexuality sociology econometrics high_school_macroeconomics
-        high_school_microeconomics high_school_geography high_school_psychology professional_psychology
-        """,
-    "humanities": """
-        high_school_european_history prehistory formal_logic logical_fallacies moral_disputes philosophy world_religions
-        international_law jurisprudence
-        """,
-    "stem": """
-        astronomy anatomy college_physics conceptual_physics high_school_physics college_chemistry high_school_chemistry
-        college_biology high_school_biology college_computer_science computer_security high_school_computer_science
-        machine_learning abstract_algebra college_mathematics elementary_mathematics high_school_mathematics
-        high_school_statistics electrical_engineering
-        """,
-    "other": """
-        global_facts miscellaneous professional_accounting business_ethics management marketing clinical_knowledge
-        college_medicine human_aging medical_genetics nutrition professional_medicine virology
-        """,
-}
-"""MMLU's categories, as far as JMMLU has the subjects. japanese_history and world_history are in none."""
+CATEGORIES = {name: MMLU[name] for name in ("social_sciences", "humanities", "stem", "other")}
+"""MMLU's categories in the order of the aggregated results. japanese_history and world_history are in none."""
 
 
 def document(row: Row) -> Document:
-    """Build a document. JMMLU has no ids and repeats 14 questions word for word: the row's number tells them apart."""
+    """Build a document. JMMLU has no ids, and repeats 14 questions word for word."""
     choices = [row[letter] for letter in "ABCD"]
-    content = hashlib.sha256("\0".join([row["question"], *choices]).encode()).hexdigest()[:8]
     return Document(
-        id=f"{row[ROW_NUMBER]:04d}-{content}",
+        id=row_id(row, row["question"], *choices),
         turns=(fill(PROMPT, {"question": row["question"], "choices": lettered(choices)}),),
         target=row["answer"],
     )
@@ -88,16 +67,10 @@ BENCHMARK = Benchmark(
     document=document,
     prompt=PROMPT,
     scorer=ChoiceLetter(language="ja", choices=4),
-    metrics=(mean("extractive_match"), mean("accuracy", compatible=False, twin="extractive_match")),
+    metrics=answered,
     sampling=Sampling(temperature=0.0),
     expected_tokens=400.0,
-    summary=(
-        *(
-            SummaryRow(name=f"jmmlu_{name}", metric="extractive_match", subsets=tuple(subjects.split()))
-            for name, subjects in CATEGORIES.items()
-        ),
-        SummaryRow(name="jmmlu", metric="extractive_match"),
-    ),
+    summary=rows_of("jmmlu", CATEGORIES, only=SUBJECTS.split()),
     source="nlp-waseda/JMMLU; swallow-evaluation-instruct@3520211 swallow_jmmlu",
     license="CC BY-SA 4.0",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful reading",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from saiten.benchmarks.ja.jmmlu import PROMPT
 from saiten.benchmarks.prompt import fill, lettered
 from saiten.scoring.choice import ChoiceLetter
-from saiten.scoring.metrics import mean
+from saiten.scoring.metrics import answered
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
 
@@ -41,7 +41,7 @@ BENCHMARK = Benchmark(
     document=document,
     prompt=PROMPT,
     scorer=ChoiceLetter(language="ja", choices=4),
-    metrics=(mean("extractive_match"), mean("accuracy", compatible=False, twin="extractive_match")),
+    metrics=answered,
     sampling=Sampling(temperature=0.0),
     expected_tokens=250.0,
     summary=(SummaryRow(name="sample_choice_ja", metric="extractive_match"),),

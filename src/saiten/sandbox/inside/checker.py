@@ -86,7 +86,7 @@ def _judge(tests: Tests, entry_point: str) -> dict[str, str]:
     """Return {"status": passed | failed | error | broken_tests, "detail": …}."""
     if tests.error:
         return {"status": "broken_tests", "detail": tests.error}
-    program = StandIn()
+    program = StandIn(tests.helpers)
     module = sys.modules[prelude.TESTS]
     try:
         if tests.starter is not None:
@@ -95,51 +95,59 @@ def _judge(tests: Tests, entry_point: str) -> dict[str, str]:
         exec(tests.code, module.__dict__)  # noqa: S102  this process exists to run them
         check = module.__dict__["check"]
     except BaseException as error:  # noqa: BLE001  whatever the tests raise is reported
-        return {"status": "broken_tests", "detail": _text(error)}
+        return {"status": "failed" if program.asked else "broken_tests", "detail": program.broken or _text(error)}
     try:
-        if (problem := program.load(tests.helpers)) is not None:
-            return {"status": "error", "detail": problem}
+        if not program.load():
+            return {"status": "error", "detail": program.broken}
         check(program)
     except BaseException as error:  # noqa: BLE001  an assertion of the tests, or what the program raised
         return {"status": "failed", "detail": program.broken or _text(error)}
-    if program.broken:
-        return {"status": "failed", "detail": program.broken}
-    return {"status": "passed", "detail": ""}
+    return {"status": "failed" if program.broken else "passed", "detail": program.broken}
 
 
 def _text(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"[:_MESSAGE]
-    except Exception as second:  # noqa: BLE001  an exception of the tests that cannot describe itself
+    except BaseException as second:  # noqa: BLE001  an exception of the tests that cannot describe itself
         return f"{type(error).__name__} ({type(second).__name__})"
 
 
 class StandIn:
     """What the tests call in place of the program's function."""
 
-    def __init__(self) -> None:
+    def __init__(self, helpers: list[str]) -> None:
         self.broken = ""
         """Why the program can no longer pass, whatever the tests make of it."""
+        self.asked = False
+        self._helpers = helpers
+        self._loaded = False
 
-    def load(self, helpers: list[str]) -> str | None:
-        """Wait until the program is loaded; return what is wrong with it, or None."""
-        try:
-            message = _expect(wire.receive(CHANNEL), dict)
-            if message.get("loaded") is not True:
-                name, text = _error_of(message.get("error"))
-                return f"{name}: {text}"
-            if helpers:
-                wire.send(CHANNEL, {"names": helpers})
-                have = _expect(wire.receive(CHANNEL), list)
-                missing = [name for name in helpers if name not in have]
-                return f"NameError: no {missing[0]} is defined" if missing else None
-        except wire.WireError as error:
-            return f"the program ended while it was loaded ({error})"
-        return None
+    def load(self) -> bool:
+        """Wait until the program is loaded; return whether it is, with all that it must define."""
+        if not self._loaded and not self.broken:
+            try:
+                self.broken = self._problem()
+            except wire.WireError as error:
+                self.broken = f"the program ended while it was loaded ({error})"
+            self._loaded = True
+        return not self.broken
+
+    def _problem(self) -> str:
+        message = _expect(wire.receive(CHANNEL), dict)
+        if message.get("loaded") is not True:
+            name, text = _error_of(message.get("error"))
+            return f"{name}: {text}"
+        if self._helpers:
+            wire.send(CHANNEL, {"names": self._helpers})
+            have = _expect(wire.receive(CHANNEL), list)
+            missing = [name for name in self._helpers if name not in have]
+            return f"NameError: no {missing[0]} is defined" if missing else ""
+        return ""
 
     def __call__(self, *arguments: object, **keywords: object) -> object:
         """Ask the program."""
-        if self.broken:
+        self.asked = True
+        if not self.load():
             raise Gone(self.broken)
         try:
             return self._ask(arguments, keywords)

@@ -116,16 +116,13 @@ class _Encoder:
 
     def encode(self, value: object, depth: int) -> Json:
         kind = type(value)
-        self.left -= 1
+        self.left -= 1 + (len(value) // 16 if kind is str else 0)  # type: ignore[arg-type]
         if self.left < 0 or depth > DEPTH:
             raise WireError("a value is too large or too deeply nested to leave the program")
-        if value is None or kind in (bool, float):
+        if value is None or kind in (bool, float, str):
             return value
         if kind is int:
             return value if -_SMALL <= value < _SMALL else {"i": hex(value)}  # type: ignore[operator,arg-type]
-        if kind is str:
-            self.left -= len(value) // 64  # type: ignore[arg-type]
-            return value
         if kind is list:
             return [self.encode(item, depth + 1) for item in value]  # type: ignore[attr-defined]
         return self.tagged(value, depth)

@@ -1,0 +1,97 @@
+"""Shared rows that are kept in another shape than the hub's, put into the hub's.
+
+mmlu        a CSV file for each subject, a column for each choice       -> lighteval/mmlu
+mmlu_pro    one file                                                    -> a file for each of 91 subsets
+hellaswag   context in one piece, so everything stands in `ctx_a`       -> Rowan/hellaswag
+aime        two files of other publishers, the same problems            -> two repositories
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.helpers.shared import shared_path
+
+Files = dict[str, list[dict[str, Any]]]
+"""Path in the repository -> rows."""
+
+
+def _mmlu() -> dict[str, Files]:
+    files: Files = {}
+    for path in sorted(shared_path("data/mmlu/csv_export_of_hf_MLILAB-FedLLM/test").glob("*_test.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            files[f"{path.stem.removesuffix('_test')}/test.jsonl"] = [
+                {
+                    "question": row["question"],
+                    "choices": [row[f"choice{number}"] for number in range(4)],
+                    "answer": int(row["answer"]),
+                }
+                for row in csv.DictReader(file)
+            ]
+    return {"lighteval/mmlu": files}
+
+
+def _mmlu_pro() -> dict[str, Files]:
+    files: Files = defaultdict(list)
+    for row in _lines(shared_path("data/mmlu_pro/derived/mmlu_pro_test_2024-late_from_jamba-1.5-large.jsonl.gz")):
+        kept = {name: row[name] for name in ("question_id", "question", "options", "answer_index")}
+        files[f"{row['src'].replace('-', '_')}/test.jsonl"].append(kept)
+    return {"tokyotech-llm/MMLU-Pro-English": files}
+
+
+def _hellaswag() -> dict[str, Files]:
+    rows = [
+        {**row, "ctx_a": row["ctx"], "ctx_b": "", "label": str(row["label"])}
+        for row in _lines(shared_path("data/hellaswag/derived/hellaswag_val_partial_columns.jsonl.gz"))
+    ]
+    return {"Rowan/hellaswag": {"data/validation.jsonl": rows}}
+
+
+def _aime() -> dict[str, Files]:
+    years = {
+        "HuggingFaceH4/aime_2024": "data/aime2024/Qwen2.5-Math_aime24_test.jsonl",
+        "yentinglin/aime_2025": "data/aime2025/evalchemy_aime25.json",
+    }
+    return {
+        repository: {
+            "data/train.jsonl": [
+                {"problem": row["problem"], "answer": row["answer"]} for row in _lines(shared_path(path))
+            ]
+        }
+        for repository, path in years.items()
+    }
+
+
+DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
+    "mmlu": _mmlu,
+    "mmlu_pro": _mmlu_pro,
+    "hellaswag": _hellaswag,
+    "aime": _aime,
+}
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def derived_repositories(benchmark: str, folder: Path) -> dict[str, dict[str, Path]]:
+    """Write the benchmark's rows below `folder`; return repository -> path in it -> file. Skips without shared rows."""
+    written: dict[str, dict[str, Path]] = {}
+    for repository, files in DERIVED[benchmark]().items():
+        written[repository] = {path: folder / repository / path for path in files}
+        for path, rows in files.items():
+            write_rows(folder / repository / path, rows)
+    return written
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as JSON Lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
