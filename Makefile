@@ -1,8 +1,9 @@
 # Every target makes the virtual environment .venv itself: Python >= 3.11, make and a package index are all it needs.
 # Options: PYTHON=python3.12  DEMO_FLAGS="--max-samples 4"  TEST_FLAGS="-k journal"  TEST_WORKERS=4
 
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+	"$$p" $(NEW_ENOUGH) && echo "$$p" && break; done)
 TEST_WORKERS ?= 2
 TEST_FLAGS ?=
 DEMO_FLAGS ?=
@@ -25,9 +26,12 @@ help:
 	@echo "make lock       resolve requirements.lock anew"
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "saiten needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3"; exit 1; }
-	@echo "making the virtual environment .venv with $(PYTHON)"
-	@$(PYTHON) -m venv .venv
+	@.venv/bin/python $(NEW_ENOUGH) || { \
+	  "$(PYTHON)" $(NEW_ENOUGH) || \
+	    { echo "saiten needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3"; exit 1; }; \
+	  echo "making the virtual environment .venv with $(PYTHON)"; \
+	  "$(PYTHON)" -m venv --clear .venv; }
+	@echo "installing saiten and what it needs, as requirements.lock says"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

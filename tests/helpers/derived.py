@@ -4,6 +4,9 @@ mmlu        a CSV file for each subject, a column for each choice       -> light
 mmlu_pro    one file                                                    -> a file for each of 91 subsets
 hellaswag   context in one piece, so everything stands in `ctx_a`       -> Rowan/hellaswag
 aime        two files of other publishers, the same problems            -> two repositories
+jemhopqa    one list in a JSON file                                     -> tokyotech-llm/JEMHopQA
+wmt20       a file for each direction                                   -> lighteval/sacrebleu_manual
+mifeval_ja  one file                                                    -> tokyotech-llm/M-IFEval-Ja
 """
 
 from __future__ import annotations
@@ -68,11 +71,33 @@ def _aime() -> dict[str, Files]:
     }
 
 
+def _jemhopqa() -> dict[str, Files]:
+    rows = json.loads(shared_path("data/jemhopqa/corpus_ver1.2/dev_ver1.2.json").read_bytes())
+    kept = [{name: row[name] for name in ("question", "answer")} for row in rows]
+    return {"tokyotech-llm/JEMHopQA": {"v1.2/validation.jsonl": kept}}
+
+
+def _wmt20() -> dict[str, Files]:
+    directions = ("en-ja", "ja-en")
+    files = {name: [*_lines(shared_path(f"data/wmt20/derived/{name}.jsonl"))] for name in directions}
+    return {"lighteval/sacrebleu_manual": {f"wmt20_{name}/test.jsonl": rows for name, rows in files.items()}}
+
+
+def _mifeval_ja() -> dict[str, Files]:
+    rows = [*_lines(shared_path("data/m_ifeval_ja/ja_input_data.jsonl"))]
+    return {"tokyotech-llm/M-IFEval-Ja": {"data/test.jsonl": rows}}
+
+
 DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
     "mmlu": _mmlu,
     "mmlu_pro": _mmlu_pro,
     "hellaswag": _hellaswag,
     "aime": _aime,
+    "jemhopqa": _jemhopqa,
+    "jemhopqa_cot": _jemhopqa,
+    "wmt20_en_ja": _wmt20,
+    "wmt20_ja_en": _wmt20,
+    "mifeval_ja": _mifeval_ja,
 }
 
 

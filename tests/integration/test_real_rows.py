@@ -20,7 +20,13 @@ from tests.helpers.mirror import REVISION, mirror_context
 from tests.unit.benchmarks.golden import SHARED, shared_digest
 from tests.unit.benchmarks.test_families import own_row, reply, scored
 
-DOCUMENTS = {"mmlu": 14042, "mmlu_pro": 12032, "hellaswag": 10042, "aime": 60}
+DOCUMENTS = {"mmlu": 14042, "mmlu_pro": 12032, "hellaswag": 10042, "aime": 60} | {
+    "jemhopqa": 120,
+    "jemhopqa_cot": 120,
+    "wmt20_en_ja": 1000,
+    "wmt20_ja_en": 993,
+    "mifeval_ja": 172,
+}
 
 
 @pytest.mark.parametrize("name", DERIVED)

@@ -6,15 +6,18 @@ import json
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.helpers.command import Saiten, questions
+from tests.helpers.fault_answers import Reply
 from tests.helpers.faultd import Fault, FaultServer
 
 CONCURRENCY = 4
+Numbers = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -22,13 +25,21 @@ def saiten(tmp_path: Path) -> Saiten:
     return Saiten(tmp_path)
 
 
-def uninterrupted(folder: Path, server: FaultServer, **shape: Any) -> dict[str, object]:
-    """Return the numbers of a run that nothing disturbed."""
-    folder.mkdir()
-    quiet = Saiten(folder)
-    done = quiet.run(server.base_url, [questions(folder, 12, **shape)], "--concurrency", str(CONCURRENCY))
-    assert done.returncode == 0, done.stderr
-    return quiet.numbers()
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """Return the numbers of a run of this shape that nothing disturbed: every server gives the same answers."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def numbers(**shape: Any) -> dict[str, Any]:
+        if repr(shape) not in found:
+            quiet = Saiten(tmp_path_factory.mktemp("quiet"))
+            with FaultServer() as server:
+                done = quiet.run(server.base_url, [questions(quiet.folder, 12, **shape)])
+            assert done.returncode == 0, done.stderr
+            found[repr(shape)] = quiet.numbers()
+        return found[repr(shape)]
+
+    return numbers
 
 
 POINTS = [
@@ -39,10 +50,8 @@ POINTS = [
 
 @pytest.mark.parametrize("occurrence", [1, 5, 12])
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_run_goes_on_where_it_was(point: str, occurrence: int, saiten: Saiten) -> None:
+def test_a_killed_run_goes_on_where_it_was(point: str, occurrence: int, saiten: Saiten, uninterrupted: Numbers) -> None:
     with FaultServer() as server:
-        expected = uninterrupted(saiten.folder / "quiet", server)
-        server.ledger.clear()
         quiz = questions(saiten.folder, 12)
         arguments = ("--concurrency", str(CONCURRENCY))
         killed = saiten.run(server.base_url, [quiz], *arguments, extra={"SAITEN_CRASH_AT": f"{point}:{occurrence}"})
@@ -55,26 +64,23 @@ def test_a_killed_run_goes_on_where_it_was(point: str, occurrence: int, saiten: 
         asked = Counter(entry.prompt for entry in server.ledger[before:])
         assert not {f"quiz {document}" for document in stored} & set(asked)
         assert len(server.ledger) <= 12 + CONCURRENCY
-        assert saiten.numbers() == expected
+        assert saiten.numbers() == uninterrupted()
 
 
-def test_two_kills_in_a_row_and_a_kill_while_resuming_lose_nothing(saiten: Saiten) -> None:
+def test_two_kills_in_a_row_and_a_kill_while_resuming_lose_nothing(saiten: Saiten, uninterrupted: Numbers) -> None:
     with FaultServer() as server:
-        expected = uninterrupted(saiten.folder / "quiet", server)
         quiz = questions(saiten.folder, 12)
         for point in ("after_line:3", "mid_line:2", "during_resume_scan:1", "during_resume_scan:2", "after_line:2"):
             killed = saiten.run(server.base_url, [quiz], "--concurrency", "2", extra={"SAITEN_CRASH_AT": point})
             assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
         done = saiten.run(server.base_url, [quiz])
         assert done.returncode == 0, done.stderr
-        assert saiten.numbers() == expected
+        assert saiten.numbers() == uninterrupted()
 
 
 @pytest.mark.parametrize("shape", [{"samples": 3, "temperature": 0.7}, {"turns": 2, "samples": 2, "temperature": 0.7}])
-def test_samples_and_turns_resume_one_by_one(shape: dict[str, Any], saiten: Saiten) -> None:
+def test_samples_and_turns_resume_one_by_one(shape: dict[str, Any], saiten: Saiten, uninterrupted: Numbers) -> None:
     with FaultServer() as server:
-        expected = uninterrupted(saiten.folder / "quiet", server, **shape)
-        server.ledger.clear()
         quiz = questions(saiten.folder, 12, **shape)
         saiten.run(server.base_url, [quiz], "--concurrency", "3", extra={"SAITEN_CRASH_AT": "after_line:17"})
         stored = len(saiten.records())
@@ -82,7 +88,7 @@ def test_samples_and_turns_resume_one_by_one(shape: dict[str, Any], saiten: Sait
         assert saiten.run(server.base_url, [quiz]).returncode == 0
         total = 12 * shape["samples"] * shape.get("turns", 1)
         assert len(server.ledger) <= total + 3
-        assert saiten.numbers() == expected
+        assert saiten.numbers() == uninterrupted(**shape)
 
 
 def test_random_kills_lose_nothing(saiten: Saiten) -> None:
@@ -230,6 +236,20 @@ def test_no_file_holds_the_key(saiten: Saiten) -> None:
         assert server.ledger[0].headers["authorization"] == f"Bearer {key}"
     held = [path for path in saiten.folder.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
     assert held == []
+
+
+def test_an_answer_without_content_that_was_cut_is_truncated_and_not_wrong_by_silence(saiten: Saiten) -> None:
+    def answer(prompt: str, _index: int) -> Reply:
+        return Reply(reasoning="hm", finish_reason="length") if prompt == "quiz 1" else Reply(text="回答: A")
+
+    with FaultServer(answer=answer) as server:
+        done = saiten.run(server.base_url, [questions(saiten.folder, 4)])
+    assert done.returncode == 0, done.stderr
+    evidence = saiten.numbers()["quiz"]["evidence"]
+    assert (evidence["truncated"], evidence["unclosed"], evidence["scored"]) == (1, 1, 4)
+    outcomes = {record["place"]["document"]: record["generation"]["outcome"] for record in saiten.records()}
+    assert outcomes == {"0": "ok", "1": "truncated", "2": "ok", "3": "ok"}
+    assert "25.0 %" in done.stdout
 
 
 def test_progress_json_tells_the_state_after_the_end(saiten: Saiten) -> None:

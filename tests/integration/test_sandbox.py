@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import os
@@ -319,11 +320,9 @@ def test_time_in_which_the_whole_job_was_suspended_does_not_count() -> None:
             task = group.create_task(sandbox.run(program(SPIN, "assert candidate(0.9) == 1", cpu_seconds=1.0)))
             await asyncio.sleep(0.4)
             stopped = descendants(os.getpid())
-            for pid in stopped:
-                os.kill(pid, signal.SIGSTOP)
+            tell(stopped, signal.SIGSTOP)
             await asyncio.sleep(4)  # longer than the 2 s after which an idle program is given up
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            tell(stopped, signal.SIGCONT)
         return task.result()
 
     assert with_own_sandbox(test).status == "passed"
@@ -373,26 +372,30 @@ async def main():
     async with asyncio.TaskGroup() as group:
         for _ in range(2):
             group.create_task(sandbox.run(program(SPIN, "candidate(600)", cpu_seconds=600.0)))
-        await asyncio.sleep(0.5)
-        print("running", flush=True)
 asyncio.run(main())
 """
 
 
 @pytest.mark.parametrize("layers", ["namespaces+landlock+seccomp", "seccomp"])
 def test_killing_saiten_leaves_no_process(layers: str) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", ORPHANS, layers], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "running\n"
-        family = descendants(process.pid)
-        assert len(family) >= 8  # two workers, each with its zygotes and their children
-        process.kill()
-    deadline = time.monotonic() + 20
-    while (left := [pid for pid in family if alive(pid)]) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    arguments = [sys.executable, "-c", ORPHANS, layers]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            # two workers, each with a supervisor, two zygotes and their children
+            family = wait_for(lambda: descendants(process.pid), lambda found: len(found) >= 10)
+        finally:
+            process.kill()
+    assert len(family) >= 10
+    left = wait_for(lambda: [pid for pid in family if alive(pid)], lambda found: not found)
     assert not left
+
+
+def wait_for(look: Callable[[], list[int]], enough: Callable[[list[int]], bool], seconds: float = 60.0) -> list[int]:
+    """Look until it is enough, or for so many seconds; return what was seen last."""
+    deadline = time.monotonic() + seconds
+    while not enough(found := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -413,6 +416,13 @@ def readable_traces(ancestor: int) -> str:
     """Return what may be read of the environments and command lines below a process."""
     paths = [Path(f"/proc/{pid}/{name}") for pid in descendants(ancestor) for name in ("environ", "cmdline")]
     return b"".join(path.read_bytes() for path in paths if os.access(path, os.R_OK)).decode()
+
+
+def tell(pids: list[int], what: signal.Signals) -> None:
+    """Send a signal to those that still exist."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, what)
 
 
 def command(pid: int) -> str:

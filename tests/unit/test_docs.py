@@ -186,7 +186,7 @@ MESSAGES = [
     ("run", ["run", "m", "--benchmarks", "demo", "--temperature", "-1"], Exit.USAGE),
     ("score", ["score", "."], Exit.CONFIGURATION),
     ("tasks", ["tasks", "show", "jmlu"], Exit.USAGE),
-    ("tasks", ["tasks", "show", "hellaswag"], Exit.USAGE),
+    ("tasks", ["tasks", "show", "ifbench_singleturn"], Exit.USAGE),
     ("tasks", ["tasks", "show", "jmmlu:anatomi"], Exit.USAGE),
     ("tasks", ["tasks", "show", "ja"], Exit.CONFIGURATION),
     ("tasks", ["tasks", "check", "lost.py"], Exit.CONFIGURATION),
@@ -195,7 +195,7 @@ MESSAGES = [
     ("demo", ["demo", "--max-samples", "0"], Exit.USAGE),
     ("endpoint", ["endpoint", "vllm", "model=openai/m", "swallow|math_500|0|0"], Exit.USAGE),
     ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|math_500|5|0"], Exit.USAGE),
-    ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|hellaswag|0|0"], Exit.USAGE),
+    ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|ifbench_singleturn|0|0"], Exit.USAGE),
     ("endpoint", ["endpoint", "litellm", "model=m", "swallow|math_500|0|0"], Exit.USAGE),
     ("endpoint", ["endpoint", "litellm", "model=openai/m,temperature=0", "swallow|math_500|0|0"], Exit.USAGE),
     (

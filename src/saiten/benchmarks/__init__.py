@@ -78,7 +78,7 @@ def _references(selector: str) -> Sequence[tuple[str, str | None]]:
     if not selector:
         raise UsageError("an empty benchmark name; see: saiten tasks list")
     if "|" in selector:
-        return [_old_id(selector)]
+        return _old_id(selector)
     path, _, pattern = selector.rpartition(":") if ".py:" in selector else (selector, "", "")
     if path.endswith(".py"):
         return [(path, pattern or None)]
@@ -97,14 +97,14 @@ def _by_name(selector: str) -> Sequence[tuple[str, str | None]]:
             return [(known, subset or None) for known in matching]
         raise UsageError(f"no benchmark matches {selector!r}; see: saiten tasks list")
     by_task = _by_task(selector)
-    if by_task is not None:
-        return [by_task]
+    if by_task:
+        return by_task
     if name in entry_points():
         return [(name, subset or None)]
     raise UsageError(_unknown(selector, name))
 
 
-def _old_id(selector: str) -> tuple[str, str | None]:
+def _old_id(selector: str) -> Sequence[tuple[str, str | None]]:
     """Resolve `suite|task|few-shot|truncate`, the last two optional."""
     suite, task, *numbers = selector.split("|")
     if suite != SUITE:
@@ -114,7 +114,7 @@ def _old_id(selector: str) -> tuple[str, str | None]:
     if numbers and numbers[0] != "0":
         raise UsageError(f"{selector!r}: few-shot examples are not supported; write {SUITE}|{task}|0|0")
     found = _by_task(task)
-    if found is not None:
+    if found:
         return found
     if task.partition(":")[0] in OLD_TASKS or task in OLD_TASKS:
         raise UsageError(f"{task!r} is a known task, but not in this version of saiten; see: saiten tasks list")
@@ -122,17 +122,21 @@ def _old_id(selector: str) -> tuple[str, str | None]:
     raise UsageError(f"no task {task!r}{suggestion(task, tasks)}; see: saiten tasks list")
 
 
-def _by_task(task: str) -> tuple[str, str | None] | None:
-    """Return the benchmark that states this old task id; `task:subset` names a subset unless the id has a colon."""
+def _by_task(task: str) -> Sequence[tuple[str, str | None]]:
+    """Return the benchmarks that an old task id means; none where there is no such task.
+
+    The one that states the id; or the one that states its part before the colon, what follows naming a subset; or, for
+    an id without colon, all that state `id:something`: a superset, of which the old system wanted two members or more.
+    """
     base, _, subset = task.partition(":")
-    found = None
-    for entry in builtin().values():
-        stated = entry.task()
-        if stated == task:
-            return entry.name, None
-        if stated == base and subset:
-            found = entry.name, subset
-    return found
+    stated = {entry.name: entry.task() for entry in builtin().values()}
+    for name, known in stated.items():
+        if known == task:
+            return [(name, None)]
+    for name, known in stated.items():
+        if known == base and subset:
+            return [(name, subset)]
+    return [(name, None) for name, known in stated.items() if known.startswith(f"{task}:")]
 
 
 def _unknown(selector: str, name: str) -> str:

@@ -45,6 +45,8 @@ def overall(progress: Progress) -> str:
         f"{tokens:.0f} tokens/s",
         f"{progress.running} running of {progress.ceiling}",
     ]
+    if progress.waiting:
+        parts.append(f"{progress.waiting} waiting")
     failed = sum(benchmark.failed for benchmark in progress.benchmarks.values())
     if failed:
         parts.append(f"{failed} failed")

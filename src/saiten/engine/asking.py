@@ -169,6 +169,7 @@ class Asking:
         while True:
             self.progress.running = client.limiter.in_flight
             self.progress.ceiling = client.limiter.ceiling
+            self.progress.waiting = client.limiter.waiting
             self.progress.streamed_tokens = client.stats.output_tokens
             self.progress.requests = client.stats.requests_sent
             self.progress.retries = client.stats.retries

@@ -61,6 +61,7 @@ class Progress:
     running: int = 0
     ceiling: int = 0
     waiting: int = 0
+    """Choices that wait for their next try, or for a slot."""
     paused_seconds: float = 0.0
     streamed_tokens: int = 0
     """Output tokens seen so far in this start, requests in flight included; an estimate until they end."""

@@ -38,7 +38,7 @@ def chrf(sentences: Sequence[Sequence[float]]) -> float:
     weighing beta² = 4 times as much.
     Source: Popović, WMT 2015, eq. (1), as sacreBLEU computes it: nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no.
     """
-    sums = [sum(column) for column in zip(*sentences, strict=True)]
+    sums: list[float] = [sum(column) for column in zip(*sentences, strict=True)]
     pairs = [
         (match / mine, match / gold)
         for mine, gold, match in zip(sums[::3], sums[1::3], sums[2::3], strict=True)
@@ -50,4 +50,5 @@ def chrf(sentences: Sequence[Sequence[float]]) -> float:
     recall = sum(recall for _, recall in pairs) / len(pairs)
     if not precision + recall:
         return 0.0
-    return 100.0 * (1 + BETA * BETA) * precision * recall / (BETA * BETA * precision + recall)
+    weight = float(BETA * BETA)
+    return 100.0 * (1.0 + weight) * precision * recall / (weight * precision + recall)

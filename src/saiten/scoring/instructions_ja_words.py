@@ -10,38 +10,10 @@ from typing import Any
 from saiten.errors import UserError
 
 LANGUAGES = frozenset(
-    [
-        "ar",
-        "bg",
-        "bn",
-        "de",
-        "en",
-        "es",
-        "fa",
-        "fi",
-        "fr",
-        "gu",
-        "he",
-        "hi",
-        "it",
-        "ja",
-        "kn",
-        "ko",
-        "ml",
-        "mr",
-        "ne",
-        "pa",
-        "pl",
-        "pt",
-        "ru",
-        "sw",
-        "ta",
-        "te",
-        "th",
-        "uk",
-        "ur",
-        "vi",
-    ]
+    (
+        *("ar", "bg", "bn", "de", "en", "es", "fa", "fi", "fr", "gu", "he", "hi", "it", "ja", "kn", "ko", "ml"),
+        *("mr", "ne", "pa", "pl", "pt", "ru", "sw", "ta", "te", "th", "uk", "ur", "vi"),
+    )
 )
 """Codes of the languages that an instruction may ask for."""
 

@@ -43,7 +43,7 @@ def test_letters_are_filled_in_where_the_prompt_has_a_place_for_them() -> None:
 
 
 def test_options_without_a_value_are_left_out_and_the_right_one_moves_up() -> None:
-    row = {f"option_{number}": None for number in range(10)}
+    row: dict[str, str | None] = {f"option_{number}": None for number in range(10)}
     row |= {"option_0": "a", "option_2": "c", "option_9": "j"}
     assert numbered_options(row | {"answer_index": 2}) == (["a", "c", "j"], 1)
     assert numbered_options(row | {"answer_index": "9"}) == (["a", "c", "j"], 2)

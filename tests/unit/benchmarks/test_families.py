@@ -81,6 +81,7 @@ NEW_ROWS = {
 OLD_IDS = {
     "swallow|swallow_gpqa_ja|0|0": ("gpqa_ja", 1),
     "swallow|gpqa:diamond|0|0": ("gpqa_diamond", 1),
+    "swallow|gpqa|0|0": ("gpqa_diamond", 1),
     "swallow|hellaswag|0|0": ("hellaswag", 1),
     "swallow|math_100_japanese|0|0": ("math_100_ja", 1),
     "swallow|aime|0|0": ("aime", 2),

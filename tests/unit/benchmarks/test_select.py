@@ -104,14 +104,14 @@ def test_groups_leave_our_own_small_sets_to_the_demo() -> None:
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
-        ("jmlu", "no benchmark 'jmlu'; did you mean 'jmmlu'?"),
+        ("jmlu", "no benchmark 'jmlu'; did you mean 'jmmlu' or 'mmlu'?"),
         ("", "an empty benchmark name"),
         ("zz*", "no benchmark matches 'zz*'"),
         ("jmmlu:anatomi", "jmmlu has no subset 'anatomi'; did you mean 'anatomy'?; there are: japanese_history"),
         ("math_500:x", "math_500 has no subset 'x'; it has none"),
-        ("swallow|gpqa:diamond|0|0", "'gpqa:diamond' is a known task, but not in this version of saiten"),
+        ("swallow|ifbench_singleturn|0|0", "'ifbench_singleturn' is a known task, but not in this version of saiten"),
         ("swallow|lcb:codegeneration_v5_v6|0|0", "is a known task, but not in this version"),
-        ("gpqa", "'gpqa' is a known task, but not in this version"),
+        ("ifbench_singleturn", "'ifbench_singleturn' is a known task, but not in this version"),
         ("swallow|math_501|0|0", "no task 'math_501'; did you mean 'math_500'"),
         ("swallow|math_500|5|0", "few-shot examples are not supported"),
         ("leaderboard|math_500|0|0", "no suite 'leaderboard'; there is: swallow"),

@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import pwd
 import resource
 import socket
 import sys
@@ -40,7 +39,7 @@ class World:
     """What may not change: files, processes, IPC objects, our own limits; and what may not be reached: ports."""
 
     def __init__(self) -> None:
-        self.home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        self.home = Path(os.environ["HOME"])
         self.loot = list(Path("/tmp").glob("attack_loot_*"))
         os.chdir(self.home / "cwd")
         self.visits = 0

@@ -1,4 +1,4 @@
-r"""JEMHopQA: 120 questions in Japanese whose answer takes two facts, a name, a date or YES / NO.
+"""JEMHopQA: 120 questions in Japanese whose answer takes two facts, a name, a date or YES / NO.
 
 Source: tokyotech-llm/JEMHopQA (hub; github.com/aiishii/JEMHopQA@fed5024f, corpus version 1.2, dev), CC BY-SA 4.0;
 Ishii et al., LREC-COLING 2024. Reference measurement: swallow-evaluation-instruct@3520211, task jemhopqa,
@@ -9,22 +9,20 @@ and the gold one, as a careful person would; the six others exactly as the refer
 
 from __future__ import annotations
 
-import hashlib
-
+from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
-from saiten.datasets import ROW_NUMBER
 from saiten.scoring.open_qa import OpenAnswer, open_answer_metrics
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling
 
-PROMPT = r"""次の問題の答えを書いてください。\
+PROMPT = """次の問題の答えを書いてください。\
 はい・いいえで答える問題なら 'YES' か 'NO' を、そうでなければ答えとなる語句を答えとしてください。\
 最後の行は必ず次の形式にしてください。
 
-回答: $\boxed{ANSWER}$
+回答: $\\boxed{ANSWER}$
 
 ANSWER のところには、答えだけを入れてください。
 
-問題: {question}""".replace("\\\n", "")
+問題: {question}"""
 
 DATASET = Dataset(
     path="tokyotech-llm/JEMHopQA",
@@ -35,10 +33,9 @@ DATASET = Dataset(
 
 
 def ask(prompt: str, row: Row) -> Document:
-    """Build a document with this prompt. The row's number is part of its id."""
-    content = hashlib.sha256(row["question"].encode()).hexdigest()[:8]
+    """Build a document with this prompt."""
     return Document(
-        id=f"{row[ROW_NUMBER]:03d}-{content}",
+        id=row_id(row, row["question"]),
         turns=(fill(prompt, {"question": row["question"]}),),
         target=row["answer"],
     )

@@ -1,4 +1,4 @@
-r"""JEMHopQA with the reasoning asked for before the answer; the questions are those of `jemhopqa`.
+"""JEMHopQA with the reasoning asked for before the answer; the questions are those of `jemhopqa`.
 
 Source: tokyotech-llm/JEMHopQA (hub; github.com/aiishii/JEMHopQA@fed5024f, corpus version 1.2, dev), CC BY-SA 4.0;
 Ishii et al., LREC-COLING 2024. Reference measurement: swallow-evaluation-instruct@3520211, task jemhopqa_cot,
@@ -13,16 +13,16 @@ from saiten.benchmarks.ja.jemhopqa import DATASET, ask
 from saiten.scoring.open_qa import OpenAnswer, open_answer_metrics
 from saiten.types import Benchmark, Document, Row, Sampling, SummaryRow
 
-PROMPT = r"""次の問題の答えを書いてください。\
+PROMPT = """次の問題の答えを書いてください。\
 まず順を追って一歩ずつ考え、その過程を書いてから答えてください。\
 はい・いいえで答える問題なら 'YES' か 'NO' を、そうでなければ答えとなる語句を答えとしてください。\
 最後の行は必ず次の形式にしてください。
 
-回答: $\boxed{ANSWER}$
+回答: $\\boxed{ANSWER}$
 
 ANSWER のところには、答えだけを入れてください。
 
-問題: {question}""".replace("\\\n", "")
+問題: {question}"""
 
 
 def document(row: Row) -> Document:

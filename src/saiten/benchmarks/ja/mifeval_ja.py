@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from saiten.datasets import ROW_NUMBER
+from saiten.benchmarks.choices import row_id
 from saiten.scoring.instructions_ja import InstructionsJa, instruction_metrics
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
@@ -23,7 +23,7 @@ PROMPT = "{prompt}"
 def document(row: Row) -> Document:
     """Build a document. The prompt is sent as it is."""
     return Document(
-        id=f"{row[ROW_NUMBER]:03d}",
+        id=row_id(row, row["prompt"]),
         turns=(row["prompt"],),
         extra={
             "instruction_id_list": list(row["instruction_id_list"]),

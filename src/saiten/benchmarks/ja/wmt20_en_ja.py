@@ -10,11 +10,10 @@ is about 32 times too small.
 from __future__ import annotations
 
 import ast
-import hashlib
 from typing import Any
 
+from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
-from saiten.datasets import ROW_NUMBER
 from saiten.scoring.translation import Translation, translation_metrics
 from saiten.types import Benchmark, Dataset, Document, Language, Row, Sampling, SummaryRow
 
@@ -28,14 +27,13 @@ PROMPT = """次の英文を日本語に訳してください。\
 
 
 def ask(prompt: str, row: Row, source: Language, target: Language) -> Document:
-    """Build a document that asks for a translation. The row's number is part of its id."""
+    """Build a document that asks for a translation."""
     pair = row["translation"]
     if isinstance(pair, str):
         pair = ast.literal_eval(pair)
     text = _first(pair[source])
-    content = hashlib.sha256(text.encode()).hexdigest()[:8]
     return Document(
-        id=f"{row[ROW_NUMBER]:04d}-{content}",
+        id=row_id(row, text),
         turns=(fill(prompt, {"source": text}),),
         target=_first(pair[target]).rstrip(),
     )
