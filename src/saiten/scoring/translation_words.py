@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from saiten.errors import UserError
-
-if TYPE_CHECKING:
-    from sacrebleu.metrics.bleu import BLEU
 
 Words = Callable[[str], str]
 """From a text to its words with spaces between."""
@@ -47,10 +44,9 @@ def as_it_is(text: str) -> str:
 
 
 @cache
-def bleu() -> BLEU:
+def bleu() -> Any:
     """Return sacreBLEU's BLEU with tokeniser 13a.
 
     The effective order matters only for a sentence's own score, not for its statistics, and spares a warning.
     """
-    metric: BLEU = needed("sacrebleu.metrics.bleu", "sacrebleu").BLEU(tokenize="13a", effective_order=True)
-    return metric
+    return needed("sacrebleu.metrics.bleu", "sacrebleu").BLEU(tokenize="13a", effective_order=True)

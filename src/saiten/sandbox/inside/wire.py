@@ -31,6 +31,10 @@ _SMALL = 1 << 63
 Json = Any
 
 
+_to_text = json.JSONEncoder(separators=(",", ":")).encode
+_from_text = json.JSONDecoder().decode
+
+
 class WireError(Exception):
     """The other side sent something that is no valid message, or a value cannot be sent."""
 
@@ -54,7 +58,7 @@ class Opaque:
 
 def send(descriptor: int, message: Json) -> None:
     """Write one frame. Raises WireError if it is too long, Ended if nobody reads."""
-    data = json.dumps(message, separators=(",", ":")).encode()
+    data = _to_text(message).encode()
     if len(data) > MESSAGE_BYTES:
         raise WireError(f"a message of {len(data)} bytes is too long")
     view = memoryview(len(data).to_bytes(4, "big") + data)
@@ -81,7 +85,7 @@ def parse(data: bytes) -> Json:
         frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]  # f_back ends in None
     sys.setrecursionlimit(depth + 4 * DEPTH)
     try:
-        return json.loads(data)
+        return _from_text(data.decode())
     except (ValueError, RecursionError) as error:
         raise WireError("a message is not valid JSON") from error
     finally:
