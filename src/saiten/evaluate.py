@@ -148,9 +148,7 @@ def claim(
     plans: Sequence[BenchmarkPlan], spec: RunSpec, layout: Layout, endpoint: Endpoint, *, accept_changes: bool
 ) -> None:
     """Write run.json, or refuse a directory that belongs to another specification."""
-    described = {
-        plan.benchmark.name: manifest.describe(plan.benchmark, plan.samples, plan.revisions) for plan in plans
-    }
+    described = {plan.benchmark.name: manifest.describe(plan.benchmark, plan.samples, plan.revisions) for plan in plans}
     facts = {"provider": endpoint.provider.name, "layout": manifest.layout_record(layout)}
     manifest.claim(layout.run, spec, described, facts, accept=accept_changes)
 

@@ -18,7 +18,8 @@ SHORTEST = 8
 GAP = "  "
 LEGEND = (
     "± the longer side of the 95 % interval; coverage: choices scored / due; trunc., loops, unclosed: share of the "
-    "answered choices that were cut at the token limit, repeat themselves, or never closed their reasoning; n: documents"
+    "answered choices that were cut at the token limit, repeat themselves, or never closed their reasoning; "
+    "n: documents"
 )
 
 

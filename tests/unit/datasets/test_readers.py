@@ -129,7 +129,7 @@ def test_a_wrong_file_is_told_with_its_place(name: str, content: bytes, message:
     ("limit", "name", "content", "message"),
     [
         ("MAX_FILE", "a.jsonl", lambda: JSONL, "larger than 0 GiB"),
-        ("MAX_ROW", "a.jsonl.gz", lambda: gzip.compress(b'{"q":"' + b"x" * 4_000_000 + b'"}', mtime=0), "line 1 is longer than"),
+        ("MAX_ROW", "a.jsonl.gz", lambda: gzip.compress(b'{"q":"' + b"x" * 4_000_000 + b'"}'), "line 1 is longer than"),
         ("MAX_ROW", "a.csv", lambda: b"q\n" + b"x" * 4_000_000, "line 2: field larger than field limit"),
         ("MAX_ARRAY", "a.json", lambda: b"[" + JSONL * 50, "one array of more than"),
     ],
