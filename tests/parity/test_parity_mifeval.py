@@ -10,6 +10,7 @@ from saiten.errors import UserError
 from saiten.scoring.instructions_ja import InstructionsJa, checked, instruction_metrics, variants
 from saiten.scoring.instructions_ja_checks import INSTRUCTIONS
 from saiten.types import Choice, ChoiceScore, Document, Generation, Outcome
+from tests.helpers.extras import needs
 from tests.parity.records import records
 
 pytestmark = pytest.mark.usefixtures("libraries")
@@ -17,8 +18,7 @@ pytestmark = pytest.mark.usefixtures("libraries")
 
 @pytest.fixture
 def libraries() -> None:
-    for library in ("janome", "langdetect", "ja_sentence_segmenter"):
-        pytest.importorskip(library, reason="needs the extra instructions")
+    needs("instructions")
 
 
 def document(record: dict[str, Any]) -> Document:

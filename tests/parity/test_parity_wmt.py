@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from saiten.scoring.translation import Translation, translation_metrics
 from saiten.scoring.translation_span import compatible_span
 from saiten.types import Choice, Document, Generation, Language, Outcome
+from tests.helpers.extras import needs
 from tests.parity.records import records
 
 TARGET: dict[str, Language] = {"en-ja": "ja", "ja-en": "en"}
@@ -24,21 +27,21 @@ def test_every_span_is_the_one_that_the_reference_read() -> None:
 
 @pytest.mark.parametrize("library", ["janome", "nagisa"])
 def test_every_text_is_cut_into_the_words_of_the_reference(library: str) -> None:
-    pytest.importorskip(library, reason="needs the extra translation")
+    needs("translation")
     from saiten.scoring import translation_words
 
-    words = getattr(translation_words, library)()
-    wrong = [
-        (record["id"], words(record["input"]["text"]), record["expected"][library])
-        for record in records("wmt_segments")
-        if words(record["input"]["text"]) != record["expected"][library]
-    ]
+    wrong = []
+    with ExitStack() as stack:
+        words = translation_words.janome() if library == "janome" else stack.enter_context(translation_words.nagisa())
+        for record in records("wmt_segments"):
+            cut = words(record["input"]["text"])
+            if cut != record["expected"][library]:
+                wrong.append((record["id"], cut, record["expected"][library]))
     assert wrong == []
 
 
 def test_every_corpus_has_the_bleu_of_the_reference() -> None:
-    for library in ("sacrebleu", "janome", "nagisa"):
-        pytest.importorskip(library, reason="needs the extra translation")
+    needs("translation")
     wrong: list[tuple[object, ...]] = []
     for record in records("wmt_corpora"):
         given, expected = record["input"], record["expected"]

@@ -165,7 +165,7 @@ def _revision(whole: BenchmarkResult, repository: str) -> str | None:
 def _old_metric(metric: Metric) -> dict[str, Any]:
     return {
         "metric_name": metric.name,
-        "higher_is_better": metric.best >= metric.worst,
+        "higher_is_better": metric.best is None or metric.worst is None or metric.best >= metric.worst,
         "category": "GENERATIVE",
         "use_case": "ACCURACY",
     }

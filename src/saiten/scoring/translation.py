@@ -7,6 +7,7 @@ the bootstrap are sums and one formula. Values of a choice are these counts, nam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -53,13 +54,15 @@ class Translation:
 
     def score(self, items: Iterable[Scorable]) -> Iterator[tuple[ChoiceScore, ...]]:
         """Yield the scores of each item's choices, in order. UserError: a library of the extra is missing."""
-        segment = words.janome() if self.language == "ja" else words.as_it_is
-        others = {"bleu_lmevalja": words.nagisa()} if self.language == "ja" else {}
-        for document, choices in items:
-            reference = document.target.rstrip()
-            sides = {"bleu": (segment, segment(reference))}
-            sides |= {name: (other, other(reference)) for name, other in others.items()}
-            yield tuple(self._score(choice, reference, sides) for choice in choices)
+        words.bleu()
+        with ExitStack() as stack:
+            cut: dict[str, words.Words] = {"bleu": words.as_it_is}
+            if self.language == "ja":
+                cut = {"bleu": words.janome(), "bleu_lmevalja": stack.enter_context(words.nagisa())}
+            for document, choices in items:
+                reference = document.target.rstrip()
+                sides = {name: (segment, segment(reference)) for name, segment in cut.items()}
+                yield tuple(self._score(choice, reference, sides) for choice in choices)
 
     def _score(self, choice: Choice, reference: str, sides: dict[str, tuple[words.Words, str]]) -> ChoiceScore:
         generation = answer(choice)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from saiten.errors import UserError
+from saiten.scoring.translation_nagisa import ENCODING, LIMITS
+from saiten.scoring.workers import WorkerDiedError, WorkerPool
 
 Words = Callable[[str], str]
 """From a text to its words with spaces between."""
@@ -18,10 +22,14 @@ def needed(module: str, package: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise UserError(
-            f"scoring translations needs {package}, which is not installed ({error}); install it with: "
-            "pip install 'saiten[translation]', then: saiten score RUN (nothing is asked again)"
-        ) from error
+        raise _missing(package, str(error)) from error
+
+
+def _missing(package: str, why: str) -> UserError:
+    return UserError(
+        f"scoring translations needs {package}, which cannot be loaded ({why}); install it with: "
+        "pip install 'saiten[translation]', then: saiten score RUN (nothing is asked again)"
+    )
 
 
 @cache
@@ -31,11 +39,28 @@ def janome() -> Words:
     return lambda text: " ".join(tokenizer.tokenize(text))
 
 
-@cache
-def nagisa() -> Words:
-    """Return Nagisa's segmentation, which also narrows full-width letters and digits."""
-    tagger = needed("nagisa", "nagisa")
-    return lambda text: " ".join(tagger.wakati(text))
+@contextmanager
+def nagisa() -> Iterator[Words]:
+    """Give Nagisa's segmentation, which also narrows full-width letters and digits. It runs in a worker process.
+
+    A text that the worker dies of (the limits are far above any answer's length) stays in one piece.
+    UserError: Nagisa is not installed or does not start.
+    """
+    if find_spec("nagisa") is None:
+        raise _missing("nagisa", "not installed")
+    with WorkerPool("saiten.scoring.translation_nagisa", size=1, limits=LIMITS) as pool:
+        try:
+            pool.submit(b"").result()
+        except WorkerDiedError as error:
+            raise _missing("nagisa", "python -c 'import nagisa' tells why") from error
+
+        def words(text: str) -> str:
+            try:
+                return pool.submit(text.encode(*ENCODING)).result().decode(*ENCODING)
+            except WorkerDiedError:
+                return text
+
+        yield words
 
 
 def as_it_is(text: str) -> str:

@@ -13,6 +13,7 @@ from saiten.benchmarks.trial import choice
 from saiten.datasets import open_rows, seeded_order
 from saiten.results.rows import ROWS as OLD_ROWS
 from saiten.types import Benchmark, Document, Metric
+from tests.helpers.extras import needs
 from tests.helpers.mirror import mirror_context
 from tests.unit.benchmarks.golden import ROWS, own_document
 
@@ -139,8 +140,7 @@ def test_instructions_keep_only_the_arguments_that_have_a_value() -> None:
 @pytest.mark.parametrize("name", ["jemhopqa", "jemhopqa_cot", "wmt20_en_ja", "wmt20_ja_en"])
 def test_gold_answers_score_the_maximum_and_empty_ones_and_others_little(name: str, tmp_path: Path) -> None:
     if name.startswith("wmt20"):
-        pytest.importorskip("sacrebleu", reason="needs the extra translation")
-        pytest.importorskip("nagisa", reason="needs the extra translation")
+        needs("translation")
     benchmark = find(name)
     rows = open_rows(benchmark.dataset, "", mirror_context(tmp_path, name))
     documents = [benchmark.document(rows[position]) for position in seeded_order(len(rows))[:25]]
@@ -156,8 +156,7 @@ def test_gold_answers_score_the_maximum_and_empty_ones_and_others_little(name: s
 
 
 def test_every_real_instruction_can_be_checked_and_an_empty_answer_follows_none(tmp_path: Path) -> None:
-    for library in ("janome", "langdetect", "ja_sentence_segmenter"):
-        pytest.importorskip(library, reason="needs the extra instructions")
+    needs("instructions")
     benchmark = find("mifeval_ja")
     documents = [
         benchmark.document(row) for row in open_rows(benchmark.dataset, "", mirror_context(tmp_path, "mifeval_ja"))

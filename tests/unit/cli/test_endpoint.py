@@ -163,6 +163,7 @@ def test_an_old_command_runs_and_its_key_is_in_no_file(
 ) -> None:
     for name in ("LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
     with FaultServer() as server:
         arguments = (
             f"model=openai/org/m,api_key={KEY},base_url={server.base_url},generation_parameters={{temperature:0.0}}"

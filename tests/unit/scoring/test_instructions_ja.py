@@ -14,6 +14,7 @@ from saiten.scoring.instructions_ja import InstructionsJa, instruction_metrics, 
 from saiten.scoring.instructions_ja_checks import INSTRUCTIONS, _enclosed
 from saiten.scoring.instructions_ja_words import _needed
 from saiten.types import Choice, ChoiceScore, Document, Generation, Outcome
+from tests.helpers.extras import needs
 
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("keywords:existence", {"keywords": ["東京"]}, "東京都に行く。", "京都に行く。"),
@@ -78,8 +79,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.fixture(autouse=True)
 def libraries() -> None:
-    for library in ("janome", "langdetect", "ja_sentence_segmenter"):
-        pytest.importorskip(library, reason="needs the extra instructions")
+    needs("instructions")
 
 
 def score(text: str, *instructions: tuple[str, dict[str, Any]], reasoning: str | None = None) -> ChoiceScore:

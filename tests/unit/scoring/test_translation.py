@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ from saiten.scoring.chrf import chrf, chrf_counts
 from saiten.scoring.translation import Translation, bleu, bleu_counts, translation_metrics
 from saiten.scoring.translation_span import LONGEST, PREFIX, careful_span, compatible_span
 from saiten.types import Choice, Document, Generation, Outcome
+from tests.helpers.extras import needs
 
 REFERENCES = [
     "The cat sat on the mat and looked at the moon.",
@@ -91,7 +94,8 @@ def test_long_loops_are_read_in_linear_time(piece: str) -> None:
 
 
 def test_bleu_of_added_counts_is_that_of_the_corpus() -> None:
-    sacrebleu = pytest.importorskip("sacrebleu", reason="needs the extra translation")
+    needs("translation")
+    sacrebleu = import_module("sacrebleu")
     counts = [bleu_counts(one, two) for one, two in zip(HYPOTHESES, REFERENCES, strict=True)]
     metric = sacrebleu.BLEU()
     expected = metric.corpus_score(HYPOTHESES, [REFERENCES])
@@ -103,7 +107,8 @@ def test_bleu_of_added_counts_is_that_of_the_corpus() -> None:
 
 @given(st.lists(st.tuples(st.text("ab あ", max_size=9), st.text("ab あ", max_size=9)), min_size=1, max_size=4))
 def test_chrf_of_added_counts_is_that_of_the_corpus(pairs: Sequence[tuple[str, str]]) -> None:
-    sacrebleu = pytest.importorskip("sacrebleu", reason="needs the extra translation")
+    needs("translation")
+    sacrebleu = import_module("sacrebleu")
     hypotheses, references = [one for one, _ in pairs], [two for _, two in pairs]
     expected = sacrebleu.corpus_chrf(hypotheses, [references]).score
     assert chrf([chrf_counts(*pair) for pair in pairs]) == pytest.approx(expected, abs=1e-9)
@@ -134,7 +139,7 @@ def translated(texts: Sequence[str], references: Sequence[str]) -> dict[str, tup
 
 
 def test_intervals_have_the_width_of_the_bootstrap_and_not_a_thirtieth_of_it() -> None:
-    pytest.importorskip("sacrebleu", reason="needs the extra translation")
+    needs("translation")
     texts = [f"English: {text}" for text in HYPOTHESES] * 10
     for value, stderr, width in translated(texts, REFERENCES * 10).values():
         assert 0 < value < 100
@@ -144,7 +149,7 @@ def test_intervals_have_the_width_of_the_bootstrap_and_not_a_thirtieth_of_it() -
 
 
 def test_a_missing_span_is_an_empty_translation_and_the_careful_reading_says_what_it_found() -> None:
-    pytest.importorskip("sacrebleu", reason="needs the extra translation")
+    needs("translation")
     document = Document(id="1", turns=("?",), target="Yes, of course. ")
     texts = ("**English:** Yes, of course.", "nothing", "English: Yes, of course.")
     choices = tuple(
@@ -164,6 +169,33 @@ def test_a_missing_span_is_an_empty_translation_and_the_careful_reading_says_wha
 def test_a_missing_library_is_named_with_the_extra() -> None:
     with pytest.raises(UserError, match=r"needs nothing.*pip install 'saiten\[translation\]'"):
         translation_words.needed("no_such_module_at_all", "nothing")
+
+
+def test_nagisa_runs_in_a_process_of_its_own_because_it_changes_how_numbers_are_computed() -> None:
+    needs("translation")
+    document = Document(id="1", turns=("?",), target="彼は５回走った。")
+    choice = Choice(repetition=0, turns=(Generation(outcome=Outcome.OK, text="日本語: 彼は５回走った。"),))
+    ((score,),) = Translation(language="ja").score([(document, (choice,))])
+    assert score.values["bleu_lmevalja_correct_1"] == score.values["bleu_lmevalja_total_1"] > 3
+    assert "nagisa" not in sys.modules
+    assert "dynet" not in sys.modules
+    assert sys.float_info.min / 2 > 0
+
+
+def test_a_nagisa_that_does_not_start_is_told_with_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "nagisa.py").write_text("raise RuntimeError('broken')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match=r"needs nagisa.*saiten\[translation\]"), translation_words.nagisa():
+        pass
+
+
+def test_a_text_that_the_worker_dies_of_stays_whole_and_the_next_one_is_cut(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "nagisa.py").write_text("def wakati(text):\n    assert text != 'bad'\n    return list(text)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with translation_words.nagisa() as words:
+        assert [words("ab"), words("bad"), words("cd"), words("")] == ["a b", "bad", "c d", ""]
 
 
 def test_making_the_scorer_loads_no_library_of_the_extra() -> None:
