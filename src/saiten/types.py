@@ -91,7 +91,10 @@ class Dataset:
     path: str
     split: str
     configs: Mapping[str, str] = field(default_factory=lambda: {"": "default"})
-    """Subset name -> config name of the repository. The empty subset name is a benchmark without subsets."""
+    """Subset name -> config name of the repository. The empty subset name is a benchmark without subsets.
+
+    `publisher/name@config` reads a subset from another repository, `config#split` from another split.
+    """
     revision: str | None = None
     """Commit of the hub repository; None: resolved at first use and recorded."""
     files: Mapping[str, str] = field(default_factory=dict)
