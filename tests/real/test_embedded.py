@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
+from saiten.benchmarks import select
+from saiten.datasets import DataContext, open_rows
 from saiten.errors import EndpointError, UserError
 from saiten.servers.environment import cache_directory, environment_python
 from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, install, start_embedded
@@ -93,6 +95,30 @@ def test_as_many_as_there_are_slots_are_answered_together_and_alike(
 
     answers = with_server(embedded, python, tmp_path, scenario)
     assert len(set(answers)) == 1
+
+
+def test_greedy_answers_hardly_depend_on_what_else_is_answered(
+    embedded: Embedded, python: Path, tmp_path: Path
+) -> None:
+    (selected,) = select(["sample_math"])
+    dataset = selected.benchmark.dataset
+    rows = open_rows(dataset, "", DataContext(cache=tmp_path / "hub"))
+    questions = [selected.benchmark.document(rows[index]).turns[0] for index in range(16)]
+
+    async def scenario(server: RunningServer) -> list[dict[str, str]]:
+        async def answer(question: str) -> str:
+            _, body = await ask(server, question, max_tokens=96)
+            return str(body["choices"][0]["message"]["content"])
+
+        rounds = []
+        for order in (questions, questions[::-1]):
+            async with asyncio.TaskGroup() as group:
+                tasks = {question: group.create_task(answer(question)) for question in order}
+            rounds.append({question: task.result() for question, task in tasks.items()})
+        return rounds
+
+    first, second = with_server(replace(embedded, slots=8), python, tmp_path, scenario)
+    assert sum(first[question] == second[question] for question in questions) >= 13
 
 
 def test_a_wrong_key_is_refused(embedded: Embedded, python: Path, tmp_path: Path) -> None:

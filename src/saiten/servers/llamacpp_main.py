@@ -55,6 +55,11 @@ def serve(options: argparse.Namespace, key: str) -> Any:
     params.endpoint_metrics = True
     params.cache_ram_mib = 0  # a store of old prompts, up to 8 GiB: benchmark prompts do not come again
     params.cache_idle_slots = False
+    # A greedy answer must not depend on what else is answered at that moment. Kept prompt prefixes change the shapes
+    # that are computed, and flash attention rounds by shape: with both, half of all greedy answers differ from run to
+    # run; with neither, nearly none.
+    params.cache_prompt = False
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     neutral = params.sampling  # what a request does not say must not be decided by llama.cpp's own taste
     neutral.temp, neutral.top_p, neutral.top_k, neutral.min_p = 1.0, 1.0, 0, 0.0
     params.verbosity = _ERRORS_AND_WARNINGS
