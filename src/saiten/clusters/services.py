@@ -1,0 +1,212 @@
+"""The places where jobs run, as data: a new site is a new table, here or in a file of the user's.
+
+Source: the sites' own pages and what was measured on schedulers of the same families: TSUBAME4 (resource types, 24 h,
+priorities -5 to -3, 2,000 jobs), ABCI 3.0 user guide (queues, 168 h, 1,000 jobs). A number that a site does not publish
+is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from saiten.errors import UserError, suggestion
+
+SchedulerName = Literal["gridengine", "pbs", "slurm", "local"]
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeKind:
+    """What one job gets."""
+
+    name: str
+    gpus: float = 0
+    """GPUs; 0.5 is half of one (MIG)."""
+    gpu: str = ""
+    gpu_memory_gb: float = 0.0
+    """Memory of each GPU."""
+    cores: int = 1
+    memory_gb: float = 0.0
+    scratch_gb: float = 0.0
+    """Job-local disk."""
+    queue: str = ""
+    """Queue (PBS) or partition (Slurm)."""
+    resources: tuple[str, ...] = ()
+    """What the scheduler is asked for: `-l` values (Grid Engine, PBS), long options without `--` (Slurm)."""
+    points_per_hour: float | None = None
+    """Price of an hour in the service's points; None: not published."""
+    weights_gb: float | None = None
+    """Largest model, in GB of weights, that is evaluated comfortably here; None: GPU memory decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A site: its scheduler, its node kinds and its rules."""
+
+    name: str
+    scheduler: SchedulerName
+    node_kinds: Mapping[str, NodeKind]
+    max_walltime: int | None = None
+    """Longest job, seconds."""
+    trial_walltime: int | None = None
+    """Longest job without a group; None: a group is always needed, or never."""
+    max_jobs: int | None = None
+    """Jobs of one user that may wait or run."""
+    priorities: Mapping[int, float] = field(default_factory=dict)
+    """Priority -> price factor; empty: a priority cannot be chosen."""
+    default_priority: int | None = None
+    group_variable: str = ""
+    """The variable of `.env` that names who pays."""
+    group_required: bool = False
+    setup: tuple[str, ...] = ()
+    """Lines of bash that a job runs first (modules)."""
+    scratch: tuple[str, ...] = ("$TMPDIR",)
+    """Where job-local disk is, first that exists; `$NAME` is a variable of the job."""
+    file_systems: tuple[str, ...] = ()
+    """Where large caches belong, as beginnings of paths; empty: anywhere."""
+    kill_seconds: int = 10
+    """From the scheduler's signal to the kill."""
+    notice_seconds: int = 0
+    """How long before the walltime the scheduler warns; 0: it does not, our own clock does."""
+    executable_group: bool = False
+    """Whether what jobs execute must be readable and executable for the group."""
+    poll_seconds: int = 60
+    """How often the scheduler may be asked."""
+    currency: str = ""
+    points_command: tuple[str, ...] = ()
+    """The site's command that shows what points are left."""
+
+    def node_kind(self, name: str) -> NodeKind:
+        """Return a node kind, or raise UserError with the ones that exist.
+
+        Where the table has `gpu_*`, any number of GPUs is one: `gpu_2`.
+        """
+        if name in self.node_kinds:
+            return self.node_kinds[name]
+        word, _, number = name.rpartition("_")
+        pattern = self.node_kinds.get(f"{word}_*")
+        if pattern is not None and number.isdecimal() and int(number) > 0:
+            return NodeKind(name=name, gpus=int(number), queue=pattern.queue, resources=pattern.resources)
+        raise UserError(
+            f"service {self.name} has no node kind {name!r}{suggestion(name, self.node_kinds)} "
+            f"(it has {', '.join(self.node_kinds)})"
+        )
+
+
+def table(*kinds: NodeKind) -> dict[str, NodeKind]:
+    """Return node kinds by name."""
+    return {kind.name: kind for kind in kinds}
+
+
+def tsubame_kind(name: str, *, cores: int, memory: float, scratch: float, gpus: float = 0) -> NodeKind:
+    """A resource type of TSUBAME4; one node_f hour is one point, and the other types' prices are not in the table."""
+    return NodeKind(
+        name=name,
+        gpus=gpus,
+        gpu="H100 SXM5 94 GB" if gpus else "",
+        gpu_memory_gb=94 * min(gpus, 1),
+        cores=cores,
+        memory_gb=memory,
+        scratch_gb=scratch,
+        resources=(f"{name}=1",),
+        points_per_hour=1.0 if name == "node_f" else None,
+    )
+
+
+TSUBAME = Service(
+    name="tsubame",
+    scheduler="gridengine",
+    node_kinds=table(
+        tsubame_kind("node_f", gpus=4, cores=192, memory=768, scratch=1660),
+        tsubame_kind("node_h", gpus=2, cores=96, memory=384, scratch=830),
+        tsubame_kind("node_q", gpus=1, cores=48, memory=192, scratch=415),
+        tsubame_kind("node_o", gpus=0.5, cores=24, memory=96, scratch=200),
+        tsubame_kind("gpu_1", gpus=1, cores=8, memory=96, scratch=200),
+        tsubame_kind("gpu_h", gpus=0.5, cores=4, memory=48, scratch=100),
+        tsubame_kind("cpu_160", cores=160, memory=368, scratch=830),
+        tsubame_kind("cpu_80", cores=80, memory=184, scratch=415),
+        tsubame_kind("cpu_40", cores=40, memory=92, scratch=200),
+        tsubame_kind("cpu_16", cores=16, memory=36.8, scratch=83),
+        tsubame_kind("cpu_8", cores=8, memory=18.4, scratch=40),
+        tsubame_kind("cpu_4", cores=4, memory=9.2, scratch=20),
+    ),
+    max_walltime=24 * HOUR,
+    trial_walltime=180,
+    max_jobs=2000,
+    priorities={-5: 1.0, -4: 2.0, -3: 4.0},
+    default_priority=-5,
+    group_variable="TSUBAME_GROUP",
+    setup=("[ ! -r /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",),
+    scratch=("/local/$JOB_ID", "$TMPDIR"),
+    file_systems=("/gs/bs/", "/gs/fs/"),
+    kill_seconds=60,
+    notice_seconds=0,
+    currency="points",
+    points_command=("t4-user-info", "group", "point"),
+)
+
+ABCI = Service(
+    name="abci",
+    scheduler="pbs",
+    node_kinds=table(
+        NodeKind(
+            name="rt_HF",
+            gpus=8,
+            gpu="H200 SXM 141 GB",
+            gpu_memory_gb=141,
+            cores=192,
+            memory_gb=1920,
+            scratch_gb=14_000,
+            queue="rt_HF",
+            resources=("select=1",),
+        ),
+        NodeKind(
+            name="rt_HG",
+            gpus=1,
+            gpu="H200 SXM 141 GB",
+            gpu_memory_gb=141,
+            cores=16,
+            memory_gb=160,
+            scratch_gb=1_400,
+            queue="rt_HG",
+            resources=("select=1",),
+        ),
+        NodeKind(name="rt_HC", cores=32, memory_gb=320, scratch_gb=1_400, queue="rt_HC", resources=("select=1",)),
+    ),
+    max_walltime=168 * HOUR,
+    max_jobs=1000,
+    group_variable="ABCI_GROUP",
+    group_required=True,
+    setup=("[ ! -r /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",),
+    scratch=("$PBS_LOCALDIR", "$TMPDIR"),
+    file_systems=("/groups/", "/home/"),
+    kill_seconds=10,
+    executable_group=True,
+    currency="points",
+    points_command=("show_point",),
+)
+
+SLURM = Service(
+    name="slurm",
+    scheduler="slurm",
+    node_kinds=table(
+        NodeKind(name="gpu_*", resources=("gres=gpu:{gpus}",)),
+        NodeKind(name="cpu"),
+    ),
+    group_variable="SLURM_ACCOUNT",
+    kill_seconds=30,
+    notice_seconds=120,
+)
+
+LOCAL = Service(
+    name="local",
+    scheduler="local",
+    node_kinds=table(NodeKind(name="gpu_*"), NodeKind(name="cpu")),
+    scratch=("$TMPDIR", "/tmp"),  # noqa: S108  # the job makes a directory of its own there
+    kill_seconds=30,
+    poll_seconds=1,
+)
+
+SERVICES: Mapping[str, Service] = {service.name: service for service in (TSUBAME, ABCI, SLURM, LOCAL)}
