@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from saiten.benchmarks import select
+from saiten.benchmarks.extras import require_extras
 from saiten.datasets import DataContext
 from saiten.engine.asking import Asking, Observer
 from saiten.engine.plan import BenchmarkPlan, plan_benchmark
@@ -136,7 +137,9 @@ def plan_run(spec: RunSpec, layout: Layout, stack: ExitStack) -> list[BenchmarkP
     context = DataContext.from_environment(os.environ)
     writer = writer_name()
     plans = []
-    for selected in select(spec.benchmarks):
+    chosen = select(spec.benchmarks)
+    require_extras(selected.benchmark for selected in chosen)
+    for selected in chosen:
         folder = layout.benchmark(selected.benchmark)
         plan = plan_benchmark(spec, selected.benchmark, selected.subsets, folder, context, writer)
         stack.enter_context(closing(plan))

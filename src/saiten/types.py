@@ -323,6 +323,15 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """An optional extra of this package, `pip install 'saiten[name]'`, that a benchmark cannot be scored without."""
+
+    name: str
+    modules: tuple[str, ...]
+    """The modules that must be there, as they are imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
     """Everything that defines a benchmark. A value in the file that bears its name."""
 
@@ -349,6 +358,8 @@ class Benchmark:
     """Typical answer length, used to order the queue until lengths are known."""
     summary: tuple[SummaryRow, ...] = ()
     duration: Duration = field(default_factory=Duration)
+    extras: tuple[Extra, ...] = ()
+    """What must be installed before anything is asked."""
     source: str = ""
     license: str = ""
     differs: str = ""

@@ -128,3 +128,14 @@ def test_an_error_in_a_dot_env_file_is_told_with_its_line(saiten: Saiten) -> Non
     assert done.returncode == 4
     assert ".env" in done.stderr
     assert "2" in done.stderr
+
+
+def test_a_missing_library_is_told_before_anything_is_asked(saiten: Saiten) -> None:
+    (saiten.folder / "sitecustomize.py").write_text("import sys\nsys.modules['sacrebleu'] = None\n")
+    quiz = str(questions(saiten.folder, 2))
+    with FaultServer() as server:
+        done = saiten.run(server.base_url, [quiz, "wmt20_ja_en"], extra={"PYTHONPATH": str(saiten.folder)})
+        assert server.ledger == []
+    assert done.returncode == 4
+    assert "pip install 'saiten[translation]'" in one_line(done.stderr)
+    assert list(saiten.folder.glob("results/*")) == []

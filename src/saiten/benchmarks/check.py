@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from saiten.benchmarks.extras import require_extras
 from saiten.benchmarks.load import USER_CODE_ERRORS, line_of, load_file
 from saiten.benchmarks.trial import Level, try_scorer
 from saiten.datasets import open_rows
@@ -44,9 +45,13 @@ class Finding:
 
 
 def check_file(path: Path, context: DataContext) -> list[Finding]:
-    """Load a user's benchmark file, read its data, and return what is wrong, with lines. UserError: it cannot load."""
+    """Load a user's benchmark file, read its data, and return what is wrong, with lines.
+
+    UserError: it cannot load, or what it is scored with is not installed.
+    """
     benchmark = load_file(path)
     findings = [*check_fields(benchmark)]
+    require_extras([benchmark])
     if not any(finding.level == "error" and finding.field in NEEDED for finding in findings):
         findings += _check_data(benchmark, context)
     lines = field_lines(path)

@@ -115,6 +115,7 @@ def show_task(name: str, context: DataContext) -> int:
         "sampling": sent or "what the server does by itself",
         "N": str(benchmark.samples),
         "scorer": f"{benchmark.scorer.name} version {benchmark.scorer.version}",
+        "needs": ", ".join(f"saiten[{extra.name}]" for extra in benchmark.extras),
         "source": benchmark.source,
         "licence": benchmark.license,
         "differs": benchmark.differs,

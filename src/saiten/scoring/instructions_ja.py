@@ -13,8 +13,9 @@ from saiten.scoring.instructions_ja_checks import INSTRUCTIONS
 from saiten.scoring.metrics import mean
 from saiten.scoring.statistics import bootstrap
 from saiten.scoring.text import answer, answer_text, compatible_text
-from saiten.types import Choice, ChoiceScore, Document, Estimate, Metric, Scorable
+from saiten.types import Choice, ChoiceScore, Document, Estimate, Extra, Metric, Scorable
 
+INSTRUCTIONS_EXTRA = Extra(name="instructions", modules=("ja_sentence_segmenter", "janome", "langdetect"))
 READINGS = ("strict", "loose", "careful")
 
 

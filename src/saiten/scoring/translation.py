@@ -16,7 +16,7 @@ from saiten.scoring.chrf import CHRF_COUNTS, chrf, chrf_counts
 from saiten.scoring.statistics import bootstrap
 from saiten.scoring.text import answer, answer_text, compatible_text
 from saiten.scoring.translation_span import careful_span, compatible_span
-from saiten.types import Choice, ChoiceScore, Estimate, Language, Metric, Scorable
+from saiten.types import Choice, ChoiceScore, Estimate, Extra, Language, Metric, Scorable
 
 BLEU_COUNTS = (
     *(f"correct_{n}" for n in range(1, 5)),
@@ -26,6 +26,8 @@ BLEU_COUNTS = (
 )
 """n-grams of the translation that the reference has, all its n-grams, and both lengths in tokens."""
 SEED = 0
+INTO_JAPANESE = Extra(name="translation", modules=("janome", "nagisa", "sacrebleu"))
+INTO_ENGLISH = Extra(name="translation", modules=("sacrebleu",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 from saiten.benchmarks.choices import row_id
-from saiten.scoring.instructions_ja import InstructionsJa, instruction_metrics
+from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, InstructionsJa, instruction_metrics
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
 PROMPT = "{prompt}"
@@ -58,6 +58,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="mifeval_ja_inst_level_strict_acc", metric="inst_level_strict_acc"),
         SummaryRow(name="mifeval_ja_average", metric="average"),
     ),
+    extras=(INSTRUCTIONS_EXTRA,),
     source="tokyotech-llm/M-IFEval-Ja; swallow-evaluation-instruct@3520211 mifeval_ja",
     license="Apache-2.0",
     differs="a missing argument is an error and not drawn at random; the careful metrics are our own",

@@ -14,7 +14,7 @@ from typing import Any
 
 from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
-from saiten.scoring.translation import Translation, translation_metrics
+from saiten.scoring.translation import INTO_JAPANESE, Translation, translation_metrics
 from saiten.types import Benchmark, Dataset, Document, Language, Row, Sampling, SummaryRow
 
 PROMPT = """次の英文を日本語に訳してください。\
@@ -69,6 +69,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="wmt20_en_ja_bleu", metric="bleu"),
         SummaryRow(name="wmt20_en_ja_bleu_lmevalja", metric="bleu_lmevalja"),
     ),
+    extras=(INTO_JAPANESE,),
     source="lighteval/sacrebleu_manual wmt20_en-ja; swallow-evaluation-instruct@3520211 wmt20:en-ja",
     license="research use (WMT 2020)",
     differs="prompt in our own words, same output line; `bleu_careful` and `chrf` are our own; intervals of true width",

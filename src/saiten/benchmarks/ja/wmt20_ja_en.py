@@ -10,7 +10,7 @@ is about 32 times too small.
 from __future__ import annotations
 
 from saiten.benchmarks.ja.wmt20_en_ja import ask
-from saiten.scoring.translation import Translation, translation_metrics
+from saiten.scoring.translation import INTO_ENGLISH, Translation, translation_metrics
 from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
 PROMPT = """Put the Japanese text below into English. \
@@ -42,6 +42,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=80.0,
     summary=(SummaryRow(name="wmt20_ja_en_bleu", metric="bleu"),),
+    extras=(INTO_ENGLISH,),
     source="lighteval/sacrebleu_manual wmt20_ja-en; swallow-evaluation-instruct@3520211 wmt20:ja-en",
     license="research use (WMT 2020)",
     differs="prompt in our own words, same output line; `bleu_careful` and `chrf` are our own; intervals of true width",
