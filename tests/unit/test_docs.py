@@ -25,7 +25,7 @@ BOTH = [(language, page) for language in LANGUAGES for page in PAGES]
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-LONGEST = 120
+LONGEST = 140
 
 
 def text_of(language: str, page: str) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from saiten.cli.running import execute, with_environment
 from saiten.errors import UsageError
 from saiten.settings.options import add_options, check_ranges, given_options
-from saiten.types import Access, RunSpec, Sampling
+from saiten.types import Access, RunSpec, Sampling, ServerSpec
 
 SPEC = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision", "reasoning_parser")
 SAMPLING = Sampling.__slots__
+SERVER = ServerSpec.__slots__
 ACCESS = ("base_url", "concurrency", "max_n", "stall_seconds", "drain_seconds", "unsafe_code_execution")
 
 
@@ -32,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_options(parser.add_argument_group("what is measured"), RunSpec, SPEC)
     add_options(parser.add_argument_group("sampling, in place of the benchmarks' own"), Sampling, SAMPLING)
+    add_options(parser.add_argument_group("how the model is served, where saiten serves it"), ServerSpec, SERVER)
     add_options(parser.add_argument_group("how the model is reached"), Access, ACCESS)
 
 
@@ -42,8 +44,11 @@ def specification(args: argparse.Namespace) -> RunSpec:
         raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
     given = given_options(args, SPEC)
     sampling = given_options(args, SAMPLING)
-    check_ranges(given | sampling)
-    return RunSpec(model=args.model, benchmarks=names, sampling=Sampling(**sampling), **given)
+    server = given_options(args, SERVER)
+    check_ranges(given | sampling | server)
+    return RunSpec(
+        model=args.model, benchmarks=names, sampling=Sampling(**sampling), server=ServerSpec(**server), **given
+    )
 
 
 def absolute(name: str) -> str:

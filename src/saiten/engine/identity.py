@@ -29,7 +29,9 @@ class Identities:
     """Identities of one run's choices. What all of them share is hashed once."""
 
     def __init__(self, spec: RunSpec) -> None:
-        shared = ["saiten-1", spec.model, spec.model_revision, spec.reasoning_parser, spec.prompts]
+        shared: list[Any] = ["saiten-1", spec.model, spec.model_revision, spec.reasoning_parser, spec.prompts]
+        if spec.server.chat_template or spec.server.no_chat_template:  # they decide what the model is shown
+            shared.append([spec.server.chat_template, spec.server.no_chat_template])
         self._base = hashlib.blake2b(_encoder.encode(shared), digest_size=DIGEST_BYTES)
         self._sampling = Sampling()
         self._encoded = b""

@@ -23,6 +23,8 @@ from saiten.types import Benchmark, RunSpec
 PACKAGES = ("aiohttp", "latex2sympy2-extended", "math-verify", "msgspec", "sympy")
 BELONGS = ("model", "model_revision", "provider", "system_message", "sampling", "reasoning_parser", "prompts")
 """Fields of the specification that a run directory belongs to. Benchmarks, N and --max-samples may grow."""
+BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_template", "no_chat_template")
+"""Fields of its server's specification; where it runs and how many GPUs it has may change."""
 PER_BENCHMARK = ("dataset_revisions", "prompt_hash", "sampling")
 
 
@@ -106,6 +108,8 @@ def differences(old: dict[str, Any], spec: RunSpec, benchmarks: dict[str, dict[s
     """Return, in words, where a run directory belongs to another specification."""
     before, now = old.get("spec", {}), msgspec.to_builtins(spec)
     changed = [words for key in BELONGS for words in changes(key, before.get(key), now[key])]
+    served, serving = before.get("server") or {}, now["server"]
+    changed += [words for key in BELONGS_SERVED for words in changes(f"server {key}", served.get(key), serving[key])]
     for name, description in benchmarks.items():
         earlier = old.get("benchmarks", {}).get(name)
         for key in PER_BENCHMARK if earlier else ():

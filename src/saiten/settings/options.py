@@ -18,6 +18,21 @@ from typing import Any
 
 from saiten.errors import UsageError
 
+AT_LEAST = {
+    "temperature": 0,
+    "samples": 1,
+    "max_samples": 1,
+    "concurrency": 1,
+    "max_n": 1,
+    "max_tokens": 1,
+    "max_model_length": 1,
+    "tensor_parallel": 1,
+    "data_parallel": 1,
+    "slots": 1,
+    "start_seconds": 1,
+}
+"""Smallest value that a setting can have."""
+
 
 @cache
 def field_docs(cls: type) -> Mapping[str, str]:
@@ -123,11 +138,11 @@ def given_options(args: argparse.Namespace, names: Collection[str]) -> dict[str,
 
 def check_ranges(given: Mapping[str, Any]) -> None:
     """Raise UsageError for numbers that cannot be meant."""
-    at_least = {"samples": 1, "max_samples": 1, "concurrency": 1, "max_n": 1, "max_tokens": 1, "temperature": 0}
-    for name, least in at_least.items():
+    for name, least in AT_LEAST.items():
         value = given.get(name)
         if value is not None and value < least:
             raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
-    top_p = given.get("top_p")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise UsageError(f"--top-p {top_p}: must be above 0 and at most 1")
+    for name in ("top_p", "gpu_memory"):
+        value = given.get(name)
+        if value is not None and not 0 < value <= 1:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: must be above 0 and at most 1")
