@@ -33,7 +33,9 @@ def test_one_line_names_benchmarks_libraries_and_the_command(monkeypatch: pytest
     with pytest.raises(UserError) as error:
         require_extras(find(name) for name in ("jmmlu", "wmt20_en_ja", "wmt20_ja_en", "mifeval_ja"))
     said = str(error.value)
-    assert said.startswith("mifeval_ja, wmt20_en_ja, wmt20_ja_en cannot be scored without langdetect, nagisa, sacrebleu")
+    assert said.startswith(
+        "mifeval_ja, wmt20_en_ja, wmt20_ja_en cannot be scored without langdetect, nagisa, sacrebleu"
+    )
     assert said.endswith("pip install 'saiten[instructions,translation]'")
 
 
