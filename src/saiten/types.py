@@ -317,9 +317,20 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duration:
-    """How long the benchmark took on old job types, `HH:MM:SS` by node kind."""
+    """How long the old system reserved for the benchmark, `HH:MM:SS` by node kind; None: its table has no figure.
 
-    hours: Mapping[str, str] = field(default_factory=dict)
+    One job ran one benchmark, the start of the model server included, whatever the model's size.
+    Source: swallow-evaluation-instruct@807d53d3 scripts/qsub/conf/tasks_runtime.csv, and its fork of 2026 @07811478.
+    """
+
+    node_q: str | None = None
+    """TSUBAME, one GPU."""
+    node_f: str | None = None
+    """TSUBAME, four GPUs: larger models."""
+    rt_HG: str | None = None  # noqa: N815  # ABCI spells it so
+    """ABCI, one GPU."""
+    rt_HF: str | None = None  # noqa: N815
+    """ABCI, eight GPUs: larger models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,14 @@ from saiten.benchmarks.check import check, check_fields
 from saiten.benchmarks.index import builtin
 from saiten.benchmarks.trial import choice, execution, score_each
 from saiten.datasets import DataContext, Rows, open_rows, seeded_order
-from saiten.types import Benchmark, Document
+from saiten.types import Benchmark, Document, Duration
 from tests.helpers.mirror import REPOSITORIES, mirror_context
 from tests.unit.benchmarks.golden import FOLDER, SHARED, own_document, shared_digest
 
 NAMES = [*builtin()]
 SHIPPED = {"sample_choice_ja": 32, "sample_math": 26}
+NO_RESERVATION = {"polymath_ja", "ifbench"}
+"""Not in the old table."""
 DOCUMENTS = {"jmmlu": 7097, "math_500": 500, "humaneval": 164}
 MARKERS = {
     "jmmlu": "「回答: $選択肢」",
@@ -43,6 +46,15 @@ SUMMARY = {
     "math_500": ["math_500"],
     "humaneval": ["humaneval_pass@1", "humaneval_pass@10"],
 }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_old_reservations_are_times_for_all_node_kinds_or_for_none(name: str) -> None:
+    times = [getattr(find(name).duration, kind) for kind in Duration.__slots__]
+    if name.startswith("sample_") or name in NO_RESERVATION:
+        assert set(times) == {None}
+    else:
+        assert all(re.fullmatch(r"\d\d:[0-5]\d:[0-5]\d", time) for time in times), times
 
 
 def shipped_rows(name: str, folder: Path) -> tuple[Benchmark, Rows]:

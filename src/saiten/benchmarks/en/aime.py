@@ -13,7 +13,7 @@ from saiten.benchmarks.en.math_500 import PROMPT
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.math import MathAnswer
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 
 def document(row: Row) -> Document:
@@ -43,6 +43,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=2500.0,
     summary=(SummaryRow(name="aime_2024_2025", metric="extractive_match"),),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="HuggingFaceH4/aime_2024, yentinglin/aime_2025; swallow-evaluation-instruct@3520211 aime:24, aime:25",
     license="none stated; problems © MAA",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful comparison",

@@ -14,7 +14,7 @@ from saiten.benchmarks.choices import choice_document
 from saiten.benchmarks.placement import placed
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 COLUMNS = ("Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
 """Those of the translations too."""
@@ -54,6 +54,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=900.0,
     summary=(SummaryRow(name="gpqa_diamond", metric="extractive_match"),),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="Idavidrein/gpqa; swallow-evaluation-instruct@3520211 gpqa:diamond",
     license="CC BY 4.0",
     differs="prompt in our own words, same answer line; right choice placed by content, not at random; "

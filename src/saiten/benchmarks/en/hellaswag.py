@@ -16,7 +16,7 @@ from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = """\
 A context below breaks off. Four endings, A to D, are offered; decide which of them continues it best. \
@@ -66,6 +66,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=250.0,
     summary=(SummaryRow(name="swallow_hellaswag", metric="extractive_match"),),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="Rowan/hellaswag; swallow-evaluation-instruct@3520211 hellaswag",
     license="MIT",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful reading",

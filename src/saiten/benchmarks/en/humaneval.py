@@ -13,7 +13,7 @@ from __future__ import annotations
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.code import CodeScorer, HumanEvalVerifier
 from saiten.scoring.metrics import pass_at
-from saiten.types import Benchmark, Dataset, Document, Metric, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Metric, Row, Sampling, SummaryRow
 
 PROMPT = """\
 Finish the Python starter code below so that the function does what its docstring says. \
@@ -73,6 +73,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="humaneval_pass@1", metric="humaneval_pass@1:10"),
         SummaryRow(name="humaneval_pass@10", metric="humaneval_pass@10:10"),
     ),
+    duration=Duration(node_q="01:00:00", node_f="04:00:00", rt_HG="01:00:00", rt_HF="04:00:00"),
     source="openai/openai_humaneval; swallow-evaluation-instruct@3520211 humaneval",
     license="MIT",
     differs="prompt in our own words, same code block; programs run sandboxed, under a CPU limit; `solved@k` is ours",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.math import MathAnswer
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = r"""Work out the mathematical problem below. Be clear and do not take longer than the problem needs.
 Reason step by step, and end with a last line of exactly this form:
@@ -50,6 +50,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=800.0,
     summary=(SummaryRow(name="math_500", metric="extractive_match"),),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="HuggingFaceH4/MATH-500; swallow-evaluation-instruct@3520211 math_500",
     license="MIT",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful comparison",

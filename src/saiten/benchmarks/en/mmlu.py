@@ -12,7 +12,7 @@ from saiten.benchmarks.choices import choice_document
 from saiten.benchmarks.subjects import MMLU, all_of, rows_of
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling
 
 PROMPT = """\
 Here is a multiple-choice question. Find the right choice: reason step by step first, and write your reasoning down. \
@@ -48,6 +48,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=300.0,
     summary=rows_of("mmlu_english", MMLU),
+    duration=Duration(node_q="02:00:00", node_f="08:00:00", rt_HG="02:00:00", rt_HF="08:00:00"),
     source="lighteval/mmlu; swallow-evaluation-instruct@3520211 mmlu_english",
     license="MIT",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful reading",

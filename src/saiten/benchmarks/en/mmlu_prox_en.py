@@ -14,7 +14,7 @@ from saiten.benchmarks.en.mmlu import PROMPT
 from saiten.benchmarks.subjects import MMLU_PRO, all_of, rows_of
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling
 
 
 def document(row: Row) -> Document:
@@ -41,6 +41,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=600.0,
     summary=rows_of("mmlu_prox_english", MMLU_PRO),
+    duration=Duration(node_q="02:00:00", node_f="08:00:00", rt_HG="02:00:00", rt_HF="08:00:00"),
     source="tokyotech-llm/MMLU-ProX-English; swallow-evaluation-instruct@3520211 mmlu_prox_english",
     license="MIT",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful reading",

@@ -16,7 +16,7 @@ from saiten.benchmarks.ja.jmmlu import PROMPT
 from saiten.benchmarks.placement import placed
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 
 def document(row: Row) -> Document:
@@ -43,6 +43,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=900.0,
     summary=(SummaryRow(name="gpqa_main_ja", metric="extractive_match"),),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="LLaMAX/BenchMAX_Science; swallow-evaluation-instruct@3520211 swallow_gpqa_ja",
     license="CC BY 4.0",
     differs="prompt in our own words, same answer line; right choice placed by content, not at random; "

@@ -13,7 +13,7 @@ from saiten.benchmarks.choices import choice_document
 from saiten.benchmarks.placement import placed
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = """\
 これから四つの選択肢をもつ問題を出します。正しい選択肢を一つ選んでください。\
@@ -57,6 +57,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=60.0,
     summary=(SummaryRow(name="jamcqa", metric="extractive_match"),),
+    duration=Duration(node_q="02:00:00", node_f="02:00:00", rt_HG="02:00:00", rt_HF="02:00:00"),
     source="sbintuitions/JamC-QA; swallow-evaluation-instruct forks of 2026 jamcqa",
     license="CC BY-SA 4.0",
     differs="prompt in our own words, same answer line; right choice placed by content, not at random; "

@@ -10,7 +10,7 @@ from saiten.benchmarks.ja.jamcqa import DATASET, question_of
 from saiten.benchmarks.ja.jmmlu import PROMPT
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Document, Duration, Row, Sampling, SummaryRow
 
 
 def document(row: Row) -> Document:
@@ -31,6 +31,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=350.0,
     summary=(SummaryRow(name="jamcqa_cot", metric="extractive_match"),),
+    duration=Duration(node_q="02:00:00", node_f="02:00:00", rt_HG="02:00:00", rt_HF="02:00:00"),
     source="sbintuitions/JamC-QA; swallow-evaluation-instruct forks of 2026 jamcqa_cot",
     license="CC BY-SA 4.0",
     differs="prompt in our own words, same answer line; right choice placed by content, not at random; "

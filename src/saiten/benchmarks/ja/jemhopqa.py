@@ -12,7 +12,7 @@ from __future__ import annotations
 from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.open_qa import OpenAnswer, open_answer_metrics
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling
 
 PROMPT = """次の問題の答えを書いてください。\
 はい・いいえで答える問題なら 'YES' か 'NO' を、そうでなければ答えとなる語句を答えとしてください。\
@@ -58,6 +58,7 @@ BENCHMARK = Benchmark(
     metrics=open_answer_metrics(),
     sampling=Sampling(temperature=0.0),
     expected_tokens=100.0,
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="tokyotech-llm/JEMHopQA v1.2; swallow-evaluation-instruct@3520211 jemhopqa",
     license="CC BY-SA 4.0",
     differs="prompt in our own words, same answer line; `accuracy`, `f1_score_careful` are our own careful reading",

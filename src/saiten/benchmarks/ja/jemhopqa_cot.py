@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from saiten.benchmarks.ja.jemhopqa import DATASET, ask
 from saiten.scoring.open_qa import OpenAnswer, open_answer_metrics
-from saiten.types import Benchmark, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = """次の問題の答えを書いてください。\
 まず順を追って一歩ずつ考え、その過程を書いてから答えてください。\
@@ -46,6 +46,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="jemhopqa_cot_f1_score_quasi", metric="f1_score_quasi"),
         SummaryRow(name="jemhopqa_cot_f1_score", metric="f1_score"),
     ),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="tokyotech-llm/JEMHopQA v1.2; swallow-evaluation-instruct@3520211 jemhopqa_cot",
     license="CC BY-SA 4.0",
     differs="prompt in our own words, same answer line; `accuracy`, `f1_score_careful` are our own careful reading",

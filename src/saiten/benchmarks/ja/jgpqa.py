@@ -17,7 +17,7 @@ from saiten.benchmarks.ja.jmmlu import PROMPT
 from saiten.benchmarks.placement import placed
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 SUBSETS = ("diamond", "main", "extended")
 
@@ -49,6 +49,7 @@ BENCHMARK = Benchmark(
     summary=tuple(
         SummaryRow(name=f"jgpqa_{subset}", metric="extractive_match", subsets=(subset,)) for subset in SUBSETS
     ),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="llm-jp/jgpqa; swallow-evaluation-instruct forks of 2026 jgpqa",
     license="CC BY 4.0",
     differs="prompt in our own words, same answer line; right choice placed by content, not at random; "

@@ -14,7 +14,7 @@ from saiten.benchmarks.prompt import fill, lettered
 from saiten.benchmarks.subjects import MMLU, rows_of
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling
 
 PROMPT = """\
 これから四つの選択肢をもつ問題を出します。正しい選択肢を一つ選んでください。\
@@ -71,6 +71,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=400.0,
     summary=rows_of("jmmlu", CATEGORIES, only=SUBJECTS.split()),
+    duration=Duration(node_q="01:00:00", node_f="04:00:00", rt_HG="01:00:00", rt_HF="04:00:00"),
     source="nlp-waseda/JMMLU; swallow-evaluation-instruct@3520211 swallow_jmmlu",
     license="CC BY-SA 4.0",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful reading",

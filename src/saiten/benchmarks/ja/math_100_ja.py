@@ -12,7 +12,7 @@ from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.math import MathAnswer
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = r"""次の数学の問題を、筋道を立てて明快に解いてください。一歩ずつ考え、その過程を書いてください。
 最後の行は、次の形式にしてください。
@@ -58,6 +58,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=800.0,
     summary=(SummaryRow(name="mclm_math_100_japanese", metric="extractive_match"),),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="amphora/MCLM; swallow-evaluation-instruct@3520211 math_100_japanese",
     license="MIT",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful comparison",

@@ -15,7 +15,7 @@ from typing import Any
 
 from saiten.benchmarks.choices import row_id
 from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, InstructionsJa, instruction_metrics
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = "{prompt}"
 
@@ -59,6 +59,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="mifeval_ja_average", metric="average"),
     ),
     extras=(INSTRUCTIONS_EXTRA,),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="tokyotech-llm/M-IFEval-Ja; swallow-evaluation-instruct@3520211 mifeval_ja",
     license="Apache-2.0",
     differs="a missing argument is an error and not drawn at random; the careful metrics are our own",

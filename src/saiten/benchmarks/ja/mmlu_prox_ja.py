@@ -13,7 +13,7 @@ from saiten.benchmarks.choices import choice_document, numbered_options
 from saiten.benchmarks.subjects import MMLU_PRO, all_of, rows_of
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling
 
 PROMPT = """\
 これから選択肢のある問題を出します。正しい選択肢を一つ選んでください。\
@@ -50,6 +50,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature=0.0),
     expected_tokens=700.0,
     summary=rows_of("mmlu_prox_japanese", MMLU_PRO),
+    duration=Duration(node_q="04:00:00", node_f="16:00:00", rt_HG="04:00:00", rt_HF="16:00:00"),
     source="tokyotech-llm/MMLU-ProX-Japanese; swallow-evaluation-instruct@3520211 mmlu_prox_japanese",
     license="MIT",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful reading",

@@ -15,7 +15,7 @@ from typing import Any
 from saiten.benchmarks.choices import row_id
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.translation import INTO_JAPANESE, Translation, translation_metrics
-from saiten.types import Benchmark, Dataset, Document, Language, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Language, Row, Sampling, SummaryRow
 
 PROMPT = """次の英文を日本語に訳してください。\
 文体は常体（だ・である調）にしてください。\
@@ -70,6 +70,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="wmt20_en_ja_bleu_lmevalja", metric="bleu_lmevalja"),
     ),
     extras=(INTO_JAPANESE,),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="lighteval/sacrebleu_manual wmt20_en-ja; swallow-evaluation-instruct@3520211 wmt20:en-ja",
     license="research use (WMT 2020)",
     differs="prompt in our own words, same output line; `bleu_careful` and `chrf` are our own; intervals of true width",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from saiten.benchmarks.ja.wmt20_en_ja import ask
 from saiten.scoring.translation import INTO_ENGLISH, Translation, translation_metrics
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = """Put the Japanese text below into English. \
 Write the translation on a new line of exactly this form: `English: <your translation>`
@@ -43,6 +43,7 @@ BENCHMARK = Benchmark(
     expected_tokens=80.0,
     summary=(SummaryRow(name="wmt20_ja_en_bleu", metric="bleu"),),
     extras=(INTO_ENGLISH,),
+    duration=Duration(node_q="00:30:00", node_f="02:00:00", rt_HG="00:30:00", rt_HF="02:00:00"),
     source="lighteval/sacrebleu_manual wmt20_ja-en; swallow-evaluation-instruct@3520211 wmt20:ja-en",
     license="research use (WMT 2020)",
     differs="prompt in our own words, same output line; `bleu_careful` and `chrf` are our own; intervals of true width",
