@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from saiten.sandbox.inside import wire
@@ -66,6 +66,8 @@ def test_plain_values_arrive_as_they_were(value: object) -> None:
 
 @settings(deadline=None)
 @given(jsons)
+@example({"c": []})
+@example({"c": {}})
 def test_nothing_but_a_wire_error_comes_out_of_hostile_data(data: Any) -> None:
     try:
         wire.decode(data)

@@ -202,7 +202,7 @@ def decode(data: Json) -> object:
     """Return the value of plain data. Raises WireError for what `encode` cannot have written."""
     try:
         return _decode(data, 0)
-    except (ValueError, TypeError, ArithmeticError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RecursionError) as error:
         raise WireError("a message holds no valid value") from error
 
 
