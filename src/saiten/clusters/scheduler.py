@@ -12,10 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from saiten.clusters.services import NodeKind
+from saiten.clusters.services import NodeKind, Service
 from saiten.errors import UserError
 
 NAME_LENGTH = 60
+PLAIN_PATH = re.compile(r"/[^\s,:$'\"\\]*")
 
 
 class SchedulerError(UserError):
@@ -105,9 +106,11 @@ class Scheduler(Protocol):
         ...
 
     def final(self, job_id: str) -> JobStatus:
-        """Return how a job ended. UNKNOWN while the scheduler's record is not written yet, LOST where there is none.
+        """Return how a job ended, or where it is.
 
-        Raises SchedulerError where the scheduler does not answer.
+        LOST where the scheduler never had such a job or has forgotten it. UNKNOWN where it has no record that should
+        come soon; Grid Engine never writes one for a job that was deleted before it started, so whoever asks gives up
+        after a while. Raises SchedulerError where the scheduler does not answer.
         """
         ...
 
@@ -127,16 +130,26 @@ def clock(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def checked(request: JobRequest) -> JobRequest:
-    """Return the request, or raise SchedulerError for what would be lost silently in a scheduler."""
+def checked(request: JobRequest, service: Service) -> JobRequest:
+    """Return the request, or raise SchedulerError for what the site would refuse, or the scheduler lose silently."""
     if job_name(request.name) != request.name:
         raise SchedulerError(
-            f"job name {request.name!r}: only letters, digits, `_`, `.`, `-`, no digit first, at most 60"
+            f"job name {request.name!r}: letters, digits, `_.-`, no digit first, at most {NAME_LENGTH}"
         )
-    if not request.script.is_file() or not request.script.is_absolute():
+    if not request.script.is_absolute() or not request.script.is_file():
         raise SchedulerError(f"{request.script} is not the absolute path of a job script")
-    if not request.output.is_dir() or not request.output.is_absolute():
+    if not request.output.is_absolute() or not request.output.is_dir():
         raise SchedulerError(f"{request.output} is not the absolute path of an existing directory for the job's logs")
-    if request.walltime < 1:
-        raise SchedulerError(f"a walltime of {request.walltime} s cannot be asked for")
+    if not PLAIN_PATH.fullmatch(str(request.output)):
+        raise SchedulerError(f"{request.output}: schedulers give `,`, `:`, `$`, quotes and blanks in a path a meaning")
+    longest = service.max_walltime if request.group else service.trial_walltime or service.max_walltime
+    if request.walltime < 1 or (longest is not None and request.walltime > longest):
+        limit = f"between 0:00:01 and {clock(longest)}" if longest is not None else "at least 0:00:01"
+        trial = "" if request.group or service.trial_walltime is None else f" without {service.group_variable}"
+        raise SchedulerError(f"walltime {clock(request.walltime)}: {service.name} takes {limit}{trial}")
+    if service.group_required and not request.group:
+        raise SchedulerError(f"{service.name} needs a group to charge: set {service.group_variable} in .env")
+    if request.priority is not None and request.priority not in service.priorities:
+        offered = ", ".join(str(number) for number in service.priorities) or "none"
+        raise SchedulerError(f"priority {request.priority}: {service.name} offers {offered}")
     return request

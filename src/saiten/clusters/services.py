@@ -8,7 +8,7 @@ is None.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from saiten.errors import UserError, suggestion
@@ -34,7 +34,10 @@ class NodeKind:
     queue: str = ""
     """Queue (PBS) or partition (Slurm)."""
     resources: tuple[str, ...] = ()
-    """What the scheduler is asked for: `-l` values (Grid Engine, PBS), long options without `--` (Slurm)."""
+    """What the scheduler is asked for: `-l` values (Grid Engine, PBS), long options without `--` (Slurm).
+
+    In a kind whose name ends in `_*`, `{gpus}` stands for the number in its place.
+    """
     points_per_hour: float | None = None
     """Price of an hour in the service's points; None: not published."""
     weights_gb: float | None = None
@@ -60,6 +63,8 @@ class Service:
     group_variable: str = ""
     """The variable of `.env` that names who pays."""
     group_required: bool = False
+    group_option: str = "-P"
+    """Grid Engine: how a job names who pays; a site may have a wrapper with a `-g` of its own."""
     setup: tuple[str, ...] = ()
     """Lines of bash that a job runs first (modules)."""
     scratch: tuple[str, ...] = ("$TMPDIR",)
@@ -88,7 +93,8 @@ class Service:
         word, _, number = name.rpartition("_")
         pattern = self.node_kinds.get(f"{word}_*")
         if pattern is not None and number.isdecimal() and int(number) > 0:
-            return NodeKind(name=name, gpus=int(number), queue=pattern.queue, resources=pattern.resources)
+            resources = tuple(resource.replace("{gpus}", number) for resource in pattern.resources)
+            return replace(pattern, name=name, gpus=int(number), resources=resources)
         raise UserError(
             f"service {self.name} has no node kind {name!r}{suggestion(name, self.node_kinds)} "
             f"(it has {', '.join(self.node_kinds)})"
@@ -138,6 +144,7 @@ TSUBAME = Service(
     priorities={-5: 1.0, -4: 2.0, -3: 4.0},
     default_priority=-5,
     group_variable="TSUBAME_GROUP",
+    group_option="-g",
     setup=("[ ! -r /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",),
     scratch=("/local/$JOB_ID", "$TMPDIR"),
     file_systems=("/gs/bs/", "/gs/fs/"),
