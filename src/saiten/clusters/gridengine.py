@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from saiten.clusters.command import run
-from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, checked, clock
+from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, allowed, clock
 from saiten.clusters.services import Service
 
 SUBMITTED = re.compile(r"^Your job(?:-array)? (\d+)", re.MULTILINE)
@@ -35,7 +35,7 @@ class GridEngine:
 
     def argv(self, request: JobRequest) -> list[str]:
         """Return the `qsub` command. A script, never `-b y`: there a shell would read the arguments."""
-        checked(request, self._service)
+        allowed(request, self._service)
         priority = request.priority if request.priority is not None else self._service.default_priority
         return [
             "qsub",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from saiten.clusters.command import Answer, run
-from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, checked, clock
+from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, allowed, clock
 from saiten.clusters.services import Service
 
 JOB_ID = re.compile(r"\d+(?:\[\d*\])?(?:\.[\w.-]+)?")
@@ -52,7 +52,7 @@ class Pbs:
         `-k oed` writes the logs where `-o` and `-e` say, while the job runs. `-- /bin/bash SCRIPT` needs no execute
         permission and passes arguments byte for byte. PBS's own umask for jobs is 077.
         """
-        checked(request, self._service)
+        allowed(request, self._service)
         after = f"depend=afterany:{':'.join(request.after)}"
         return [
             "qsub",

@@ -130,8 +130,8 @@ def clock(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def checked(request: JobRequest, service: Service) -> JobRequest:
-    """Return the request, or raise SchedulerError for what the site would refuse, or the scheduler lose silently."""
+def checked(request: JobRequest) -> JobRequest:
+    """Return the request, or raise SchedulerError for what would be lost silently in a scheduler."""
     if job_name(request.name) != request.name:
         raise SchedulerError(
             f"job name {request.name!r}: letters, digits, `_.-`, no digit first, at most {NAME_LENGTH}"
@@ -140,13 +140,22 @@ def checked(request: JobRequest, service: Service) -> JobRequest:
         raise SchedulerError(f"{request.script} is not the absolute path of a job script")
     if not request.output.is_absolute() or not request.output.is_dir():
         raise SchedulerError(f"{request.output} is not the absolute path of an existing directory for the job's logs")
+    if request.walltime < 1:
+        raise SchedulerError(f"a walltime of {request.walltime} s cannot be asked for")
+    return request
+
+
+def allowed(request: JobRequest, service: Service) -> JobRequest:
+    """Return a checked request, or raise SchedulerError for what a batch site would refuse or misread."""
+    checked(request)
     if not PLAIN_PATH.fullmatch(str(request.output)):
         raise SchedulerError(f"{request.output}: schedulers give `,`, `:`, `$`, quotes and blanks in a path a meaning")
     longest = service.max_walltime if request.group else service.trial_walltime or service.max_walltime
-    if request.walltime < 1 or (longest is not None and request.walltime > longest):
-        limit = f"between 0:00:01 and {clock(longest)}" if longest is not None else "at least 0:00:01"
+    if longest is not None and request.walltime > longest:
         trial = "" if request.group or service.trial_walltime is None else f" without {service.group_variable}"
-        raise SchedulerError(f"walltime {clock(request.walltime)}: {service.name} takes {limit}{trial}")
+        raise SchedulerError(
+            f"walltime {clock(request.walltime)}: {service.name} takes at most {clock(longest)}{trial}"
+        )
     if service.group_required and not request.group:
         raise SchedulerError(f"{service.name} needs a group to charge: set {service.group_variable} in .env")
     if request.priority is not None and request.priority not in service.priorities:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from saiten.clusters.command import run
-from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, checked, clock
+from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, allowed, clock
 from saiten.clusters.services import Service
 
 FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
@@ -72,7 +72,7 @@ class Slurm:
 
     def argv(self, request: JobRequest) -> list[str]:
         """Return the `sbatch` command. `%` in the log directory is doubled: Slurm reads patterns there."""
-        checked(request, self._service)
+        allowed(request, self._service)
         log = f"{request.output}/{request.name}".replace("%", "%%")
         return [
             "sbatch",
