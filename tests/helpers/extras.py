@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 EXTRAS = {
+    "code": ("numpy",),
     "translation": ("sacrebleu", "janome", "nagisa"),
     "instructions": ("janome", "langdetect", "ja_sentence_segmenter"),
 }

@@ -16,6 +16,8 @@ REPOSITORIES = {
     "jmmlu": "nlp-waseda/JMMLU",
     "math_500": "HuggingFaceH4/MATH-500",
     "humaneval": "openai/openai_humaneval",
+    "humanevalplus": "evalplus/humanevalplus",
+    "jhumaneval": "kogi-jwu/jhumaneval",
 }
 
 
@@ -29,6 +31,10 @@ def repository_files(benchmark: str) -> dict[str, Path]:
             return {"test.jsonl": shared_path("data/math500/prm800k_math_splits_test.jsonl")}
         case "humaneval":
             return {"openai_humaneval/test.jsonl.gz": shared_path("data/humaneval/HumanEval.jsonl.gz")}
+        case "humanevalplus":
+            return {"data/test.jsonl.gz": shared_path("data/humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")}
+        case "jhumaneval":
+            return {"jhumaneval/test.jsonl.gz": shared_path("data/jhumaneval/data/jhuman-eval.jsonl.gz")}
         case _:
             pytest.skip(f"no shared rows are mapped for {benchmark}")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from saiten.sandbox import predefined
 from saiten.scoring.code_text import REFUSED, defines, extract_code
-from saiten.types import Choice, ChoiceScore, Document, Generation, Program, Scorable
+from saiten.types import Choice, ChoiceScore, Document, Generation, Program, Scorable, Verdict
 
 CPU_SECONDS = 6.0
 _NOTE_CHARACTERS = 300
@@ -54,7 +54,8 @@ class HumanEvalVerifier:
 class CodeScorer:
     """Values of a choice that was executed.
 
-    passed: as the reference measures: 1 if the tests passed, but for programs that its harness cannot run (REFUSED).
+    passed: as the reference measures: 1 if the tests passed, but for programs that its harness cannot run (REFUSED) and
+        documents whose tests nothing can pass there (`extra["unpassable"]`).
     solved: 1 if the tests passed because of the answer: its own text (not the reasoning of one that never came) holds
         code that defines the function. An answer that was cut off after its code counts like any other.
     """
@@ -68,6 +69,12 @@ class CodeScorer:
             yield tuple(_score(document, choice) for choice in choices)
 
 
+def compatible_value(code: str, verdict: Verdict) -> float:
+    """Return what a verdict is worth as the reference measures: nothing where its harness cannot run the program."""
+    assert verdict.value is not None, "an execution that failed for our own reasons is no score"
+    return 0.0 if REFUSED.search(code) else verdict.value
+
+
 def _score(document: Document, choice: Choice) -> ChoiceScore:
     verdict = choice.verdicts[0]
     assert verdict is not None, "a choice is scored when its program was executed"
@@ -77,8 +84,9 @@ def _score(document: Document, choice: Choice) -> ChoiceScore:
     code = extract_code(compatible_text(generation), entry_point)
     own = generation.text is not None and defines(code, entry_point)
     note = verdict.status if verdict.status == "passed" else f"{verdict.status}: {verdict.detail}".removesuffix(": ")
+    passed = 0.0 if document.extra.get("unpassable") else compatible_value(code, verdict)
     return ChoiceScore(
-        values={"passed": 0.0 if REFUSED.search(code) else verdict.value, "solved": verdict.value if own else 0.0},
+        values={"passed": passed, "solved": verdict.value if own else 0.0},
         extracted=code or None,
         note=note[:_NOTE_CHARACTERS],
     )

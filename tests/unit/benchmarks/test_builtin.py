@@ -17,35 +17,35 @@ from saiten.benchmarks.trial import choice, execution, score_each
 from saiten.datasets import DataContext, Rows, open_rows, seeded_order
 from saiten.types import Benchmark, Document, Duration
 from tests.helpers.mirror import REPOSITORIES, mirror_context
-from tests.unit.benchmarks.golden import FOLDER, SHARED, own_document, shared_digest
+from tests.unit.benchmarks.golden import FOLDER, OWN_ROWS, SHARED, own_document, shared_digest
 
 NAMES = [*builtin()]
 SHIPPED = {"sample_choice_ja": 32, "sample_math": 26}
-NO_RESERVATION = {"polymath_ja", "ifbench"}
+NO_RESERVATION = {"polymath_ja", "ifbench", "ifeval", "humanevalplus", "jhumaneval", "livecodebench"}
 """Not in the old table."""
-DOCUMENTS = {"jmmlu": 7097, "math_500": 500, "humaneval": 164}
+CODE = ("humaneval", "humanevalplus", "jhumaneval")
+DOCUMENTS = {"jmmlu": 7097, "math_500": 500} | dict.fromkeys(CODE, 164)
 MARKERS = {
     "jmmlu": "「回答: $選択肢」",
     "sample_choice_ja": "「回答: $選択肢」",
     "math_500": r"'Therefore, the final answer is: $\boxed{ANSWER}$. I hope it is correct'",
     "sample_math": r"'Therefore, the final answer is: $\boxed{ANSWER}$. I hope it is correct'",
     "humaneval": "```python\n",
+    "humanevalplus": "```python\n",
+    "jhumaneval": "実装の全体を ``` と ``` の間に",
 }
 SAMPLING = {
     "jmmlu": (0.0, None, 1),
     "math_500": (0.0, None, 1),
-    "humaneval": (0.2, 0.95, 10),
-}
+} | dict.fromkeys(CODE, (0.2, 0.95, 10))
 METRICS = {
     "jmmlu": ["extractive_match", "accuracy"],
     "math_500": ["extractive_match", "accuracy"],
-    "humaneval": ["humaneval_pass@1:10", "solved@1:10", "humaneval_pass@10:10", "solved@10:10"],
-}
+} | {key: ["humaneval_pass@1:10", "solved@1:10", "humaneval_pass@10:10", "solved@10:10"] for key in CODE}
 SUMMARY = {
     "jmmlu": ["jmmlu_social_sciences", "jmmlu_humanities", "jmmlu_stem", "jmmlu_other", "jmmlu"],
     "math_500": ["math_500"],
-    "humaneval": ["humaneval_pass@1", "humaneval_pass@10"],
-}
+} | {name: [f"{name}_pass@1", f"{name}_pass@10"] for name in CODE}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,8 +89,19 @@ def test_the_prompt_names_the_answer_line_and_holds_no_unfilled_place(name: str)
     assert MARKERS[name] in find(name).prompt
 
 
-def test_the_code_prompt_ends_with_two_newlines() -> None:
-    assert own_document("humaneval").turns[0].endswith("\n```\n\n")
+@pytest.mark.parametrize("name", CODE)
+def test_the_code_prompt_ends_with_two_newlines(name: str) -> None:
+    assert own_document(name).turns[0].endswith("\n```\n\n")
+
+
+def test_a_test_that_nothing_can_pass_is_read_as_it_was_meant_and_never_counts_as_passed() -> None:
+    benchmark = find("humanevalplus")
+    broken = "def check(candidate):\n    assert _poly(*candidate(*inp), inp) <= 0.0001\n"
+    document = benchmark.document({**OWN_ROWS["humaneval"], "test": broken})
+    assert "abs(_poly(*inp, candidate(*inp))) <= 0.0001" in document.extra["test"]
+    text = reply(benchmark, document)
+    (score,) = score_each(benchmark, document, [choice(text, document, execution(passed=True))])
+    assert score.values == {"passed": 0.0, "solved": 1.0}
 
 
 def test_choices_are_lettered_with_a_parenthesis() -> None:

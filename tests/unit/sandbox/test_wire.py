@@ -149,7 +149,9 @@ def circle() -> list[Any]:
     return made
 
 
-@pytest.mark.parametrize("value", [[0] * 1_100_000, "x" * 100_000_000, circle(), endless()], ids=type)
+@pytest.mark.parametrize(
+    "value", [[0] * 4_100_000, ["x"] * 4_100_000, "x" * 100_000_000, circle(), endless()], ids=type
+)
 def test_what_is_too_large_or_too_deep_is_not_sent(value: object) -> None:
     with pytest.raises(wire.WireError):
         wire.encode(value)
@@ -181,3 +183,10 @@ def test_frames_arrive_whole_and_their_end_is_seen() -> None:
     with pytest.raises(wire.Ended):
         wire.receive(reading)
     os.close(reading)
+
+
+@pytest.mark.parametrize("numbers", [[1, 2**63 - 1, -(2**63)], [2**63], [True, 1], [1.5, float("inf")], [1, 1.5], []])
+def test_lists_of_numbers_arrive_as_they_were(numbers: list[object]) -> None:
+    arrived = travelled(numbers)
+    assert arrived == numbers
+    assert [type(number) for number in arrived] == [type(number) for number in numbers]

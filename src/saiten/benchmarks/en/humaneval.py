@@ -28,14 +28,19 @@ Answer with ONE code block in triple backticks that holds the FULL code, starter
 """The two newlines at the end are part of the measurement."""
 
 
-def document(row: Row) -> Document:
-    """Build a document."""
+def ask(prompt: str, row: Row) -> Document:
+    """Build a document that asks to finish a function."""
     return Document(
         id=row["task_id"],
-        turns=(fill(PROMPT, {"starter": row["prompt"]}),),
+        turns=(fill(prompt, {"starter": row["prompt"]}),),
         target=row["canonical_solution"],
         extra={"prompt": row["prompt"], "entry_point": row["entry_point"], "test": row["test"]},
     )
+
+
+def document(row: Row) -> Document:
+    """Build a document."""
+    return ask(PROMPT, row)
 
 
 def metrics(samples: int) -> tuple[Metric, ...]:

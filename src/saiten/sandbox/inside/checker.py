@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
+import importlib
 import os
 import sys
 import types
@@ -67,7 +69,10 @@ def _global_names(code: types.CodeType) -> set[str]:
 
 
 def prepare(job: Job) -> Job:
-    """Compile a job's tests before the fork, or take them from the job before."""
+    """Compile a job's tests before the fork, or take them from the job before; have numpy ready where they use it."""
+    if "numpy" in job["tests"]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("numpy")
     key = (job["tests"], job["prompt"], job["entry_point"])
     if key not in _cache:
         while len(_cache) >= _CACHED:

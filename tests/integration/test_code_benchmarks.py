@@ -1,0 +1,83 @@
+"""The HumanEval family on its real rows, executed: every reference solution passes, nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from saiten.benchmarks import find
+from saiten.benchmarks.trial import choice
+from saiten.datasets import open_rows
+from saiten.sandbox import Sandbox
+from saiten.scoring.text import answer
+from saiten.types import Benchmark, ChoiceScore, Document, Verdict
+from tests.helpers.extras import needs
+from tests.helpers.mirror import mirror_context
+
+FREE = {"add", "median"}
+"""Functions that the prelude has, as it had in the reference: an empty answer passes."""
+UNPASSABLE = {"HumanEval/32"}
+"""Of HumanEval+: its published test fails everything."""
+HUMANEVAL = [("humaneval", 1), ("jhumaneval", 1), ("humanevalplus", 8)]
+"""Benchmark, and of how many documents one is tried: all of HumanEval+ take more than a minute (tests/real)."""
+
+
+def executed(benchmark: Benchmark, documents: Sequence[Document], texts: Sequence[str]) -> list[ChoiceScore]:
+    """Give each document its answer, execute it and score it."""
+
+    async def verdicts() -> list[Verdict]:
+        async with await Sandbox.start() as box, asyncio.TaskGroup() as group:
+            tasks = []
+            for document, text in zip(documents, texts, strict=True):
+                assert benchmark.verifier is not None
+                program = benchmark.verifier.program(document, answer(choice(text, document)))
+                verdict = Verdict(kind="execution", status="no_code", value=0.0)
+                tasks.append(group.create_task(box.run(program) if program else asyncio.sleep(0, verdict)))
+            await asyncio.wait(tasks)
+        return [task.result() for task in tasks]
+
+    items = (
+        (document, (choice(text, document, verdict),))
+        for document, text, verdict in zip(documents, texts, asyncio.run(verdicts()), strict=True)
+    )
+    return [score for (score,) in benchmark.scorer.score(items)]
+
+
+def real_documents(name: str, folder: Path, every: int) -> list[Document]:
+    benchmark = find(name)
+    rows = open_rows(benchmark.dataset, "", mirror_context(folder, name))
+    assert len(rows) == 164
+    return [benchmark.document(row) for row in rows][::every]
+
+
+def written(document: Document) -> str:
+    """Answer with the reference solution. In one row of JHumanEval a line end is missing before the function."""
+    starter = document.extra["prompt"].replace('"""def ', '"""\ndef ')
+    return f"```python\n{starter}{document.target}\n```"
+
+
+@pytest.mark.parametrize(("name", "every"), HUMANEVAL)
+def test_every_reference_solution_passes(name: str, every: int, tmp_path: Path) -> None:
+    if name == "humanevalplus":
+        needs("code")
+    benchmark, documents = find(name), real_documents(name, tmp_path, every)
+    scores = executed(benchmark, documents, [written(document) for document in documents])
+    assert [d.id for d, score in zip(documents, scores, strict=True) if score.values["solved"] != 1.0] == []
+    failed = {document.id for document, score in zip(documents, scores, strict=True) if score.values["passed"] != 1.0}
+    assert failed == ({document.id for document in documents} & UNPASSABLE if name == "humanevalplus" else set())
+
+
+@pytest.mark.parametrize(("name", "every"), HUMANEVAL)
+def test_neither_an_empty_answer_nor_another_documents_solution_passes(name: str, every: int, tmp_path: Path) -> None:
+    if name == "humanevalplus":
+        needs("code")
+    benchmark, documents = find(name), real_documents(name, tmp_path, every)
+    empty = executed(benchmark, documents, [""] * len(documents))
+    assert {score.values["solved"] for score in empty} == {0.0}
+    passed = {d.extra["entry_point"] for d, score in zip(documents, empty, strict=True) if score.values["passed"]}
+    assert passed <= FREE
+    other = executed(benchmark, documents, [written(document) for document in documents[1:] + documents[:1]])
+    assert {score.values["solved"] for score in other} == {0.0}
