@@ -8,12 +8,13 @@ TEST_WORKERS ?= 2
 TEST_FLAGS ?=
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
+PARITY_FLAGS ?=
 
 BIN := .venv/bin
 READY := .venv/.saiten-ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo check test test-real bench docs lock
+.PHONY: help demo check test test-real parity bench docs lock
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +22,7 @@ help:
 	@echo "make check      lint, format, types"
 	@echo "make test       all quick tests"
 	@echo "make test-real  tests with real model servers; they install what they need"
+	@echo "make parity     compare with what the reference measurement recorded, set by set"
 	@echo "make bench      how fast saiten is on this machine"
 	@echo "make docs       check the documentation"
 	@echo "make lock       resolve requirements.lock anew"
@@ -49,6 +51,10 @@ test: $(READY)
 
 test-real: $(READY)
 	$(BIN)/python -m pytest -q -m real $(TEST_FLAGS)
+
+# PARITY_FLAGS="math choice_en"; SAITEN_PARITY=folder of other sets
+parity: $(READY)
+	@$(BIN)/python -m tests.parity $(PARITY_FLAGS)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(BENCH_FLAGS)

@@ -188,7 +188,7 @@ def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float)
         warnings=(*asking.notes, *damages),
     )
     export_results(result, layout, writer.stamp, writer.tallies)
-    write_aggregated(result, layout)
+    write_aggregated(layout)
     asking.progress.state = "complete" if result.complete else "incomplete"
     asking.progress.write(layout.run)
     for plan in asking.plans:

@@ -185,6 +185,8 @@ MESSAGES = [
     ("run", ["run", "m", "--benchmarks", "demo", "--base-url", "localhost:8000/v1"], Exit.CONFIGURATION),
     ("run", ["run", "m", "--benchmarks", "demo", "--temperature", "-1"], Exit.USAGE),
     ("score", ["score", "."], Exit.CONFIGURATION),
+    ("aggregate", ["aggregate", "org/lost"], Exit.CONFIGURATION),
+    ("aggregate", ["aggregate", "--from", "."], Exit.CONFIGURATION),
     ("tasks", ["tasks", "show", "jmlu"], Exit.USAGE),
     ("tasks", ["tasks", "show", "ifbench_singleturn"], Exit.USAGE),
     ("tasks", ["tasks", "show", "jmmlu:anatomi"], Exit.USAGE),

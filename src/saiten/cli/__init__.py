@@ -18,6 +18,7 @@ from saiten.errors import Exit, SaitenError, UsageError, suggestion
 COMMANDS = {
     "run": "evaluate a model on benchmarks; the same command again goes on where it was",
     "score": "score a finished or unfinished run again, without a server",
+    "aggregate": "the rows of aggregated_results.json, over all runs of a model or results of the old system",
     "tasks": "list, show and check benchmarks",
     "data": "fetch, lock and verify datasets",
     "demo": "evaluate a small real model on this machine, from nothing",

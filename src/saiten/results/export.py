@@ -20,11 +20,11 @@ from saiten import __version__
 from saiten.datasets import part_of
 from saiten.results.files import finite, write_json
 from saiten.results.layout import SUITE, Layout, task_key, task_name
+from saiten.results.merge import FORMAT
 from saiten.results.summary import BenchmarkResult, Evidence, MetricResult, RunResult, SubsetResult
 from saiten.results.tally import HASHES, TaskTally
 from saiten.types import Metric, RunSpec
 
-FORMAT = 1
 OLD_PARAMETERS = (
     "early_stopping", "max_n", "repetition_penalty", "frequency_penalty", "length_penalty", "presence_penalty",
     "max_new_tokens", "min_new_tokens", "seed", "stop_tokens", "temperature", "top_k", "min_p", "top_p",
@@ -238,6 +238,8 @@ def _benchmark(whole: BenchmarkResult) -> dict[str, Any]:
         "documents_in_dataset": whole.documents_in_dataset,
         "dataset_revisions": dict(whole.dataset_revisions),
         "notes": list(whole.notes),
+        "configs": list(benchmark.dataset.configs),
+        "rows": [asdict(row) for row in benchmark.summary],
         "evidence": evidence_values(whole.evidence),
         "metrics": _metrics(whole),
         "subsets": {

@@ -97,6 +97,14 @@ def stored_layout(directory: Path, manifest: dict[str, Any]) -> Layout:
     )
 
 
+def custom_settings(manifest: dict[str, Any] | None) -> dict[str, str]:
+    """Return path, name and version of a run's settings, as old files tell them; the name alone where no file is."""
+    told = manifest or {}
+    name = told.get("spec", {}).get("settings", "")
+    settings: dict[str, str] = told.get("custom_settings") or {"path": "", "name": name, "version": ""}
+    return settings
+
+
 def changes(name: str, old: Any, new: Any) -> list[str]:
     """Return in words what differs between two values; of two mappings only the entries that do."""
     if isinstance(old, dict) and isinstance(new, dict):

@@ -19,7 +19,7 @@ from saiten.types import Estimate
 
 T = TypeVar("T")
 CONFIDENCE = 0.95
-_Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+NORMAL_95 = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
 def mean_estimate(strata: Sequence[Sequence[float]]) -> Estimate:
@@ -43,7 +43,7 @@ def mean_estimate(strata: Sequence[Sequence[float]]) -> Estimate:
     bounded = all(0.0 <= value <= 1.0 for value in values)
     pooled = _without_singles(strata)
     if n == 1:
-        low, high = _wilson(mean, 1.0, _Z) if bounded else (None, None)
+        low, high = _wilson(mean, 1.0, NORMAL_95) if bounded else (None, None)
         return Estimate(value=mean, low=low, high=high, n=1)
     squared = math.fsum(len(stratum) * variance(stratum) for stratum in pooled) / n**2
     freedom = n - len(pooled)
@@ -81,7 +81,7 @@ def _bounded_interval(values: Sequence[float], mean: float, squared: float, free
     largest = mean * (1.0 - mean)
     effective = max(n, largest / squared) if squared > 0 and largest > 0 else n
     binary = all(value in (0.0, 1.0) for value in values)
-    return _wilson(mean, effective, _Z if binary or squared <= 0 else student_t(freedom))
+    return _wilson(mean, effective, NORMAL_95 if binary or squared <= 0 else student_t(freedom))
 
 
 def _wilson(mean: float, n: float, z: float) -> tuple[float, float]:
@@ -103,7 +103,7 @@ def student_t(freedom: int) -> float:
         return math.tan(math.pi * CONFIDENCE / 2)
     if freedom == 2:
         return CONFIDENCE * math.sqrt(2.0 / (1.0 - CONFIDENCE**2))
-    x = _Z
+    x = NORMAL_95
     terms = (
         x,
         (x**3 + x) / 4,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saiten.results.export import export_results
 from saiten.results.layout import Layout
 from saiten.results.summary import (
     BenchmarkResult,
@@ -150,6 +151,17 @@ def run_result(*benchmarks: BenchmarkResult, spec: RunSpec | None = None, **chan
         "seconds": 12.5,
     }
     return RunResult(**(fields | changes))
+
+
+STAMP = "2026-01-02T03-04-05.{:06}"
+
+
+def stored(root: Path, *results: RunResult) -> Layout:
+    """Write the results files of several starts of one run, oldest first, and return their layout."""
+    place = layout(root)
+    for number, result in enumerate(results):
+        export_results(result, place, STAMP.format(number))
+    return place
 
 
 def layout(root: Path, spec: RunSpec | None = None) -> Layout:

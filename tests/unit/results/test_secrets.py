@@ -14,6 +14,7 @@ from saiten.results.export import export_results
 from saiten.types import RunSpec, Sampling
 from tests.unit.results.made import benchmark, benchmark_result, layout, run_result, scored_document
 
+STAMP = "2026-01-02T03-04-05.678901"
 CANARY = "sk-canary-7f3a"
 
 
@@ -23,12 +24,12 @@ def test_no_file_and_no_table_holds_a_canary(tmp_path: Path, monkeypatch: pytest
     sampling = Sampling(temperature=0.5, extra_body={"provider": {"key": CANARY}})
     spec = RunSpec(model="org/model", provider="vllm", benchmarks=("b",), sampling=sampling)
     place, made = layout(tmp_path, spec), benchmark("b")
-    with DetailsWriter(place, "T", details=True) as writer:
+    with DetailsWriter(place, STAMP, details=True) as writer:
         writer.begin(made, 1)
         writer.add(scored_document("b"), ["identity"])
     result = run_result(benchmark_result(made, {"": [1.0, None]}), spec=spec, directory=place.run)
-    export_results(result, place, "T", writer.tallies)
-    write_aggregated(result, place)
+    export_results(result, place, STAMP, writer.tallies)
+    write_aggregated(place)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 4
     for path in files:
