@@ -13,21 +13,23 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from saiten.benchmarks import select
+from saiten.benchmarks import Selected, select
 from saiten.benchmarks.extras import require_extras
 from saiten.datasets import DataContext
 from saiten.engine.asking import Asking, Observer
 from saiten.engine.plan import BenchmarkPlan, plan_benchmark
-from saiten.engine.presence import refuse_second
+from saiten.engine.presence import heartbeats, refuse_second
 from saiten.engine.progress import Progress
 from saiten.engine.score import BenchmarkScorer
 from saiten.engine.writer import writer_name
 from saiten.errors import UserError
 from saiten.models.providers import Endpoint, resolve_endpoint
+from saiten.part import Part
 from saiten.results import manifest
 from saiten.results.aggregate import write_aggregated
 from saiten.results.changes import changed_scores, keep_old_scores
@@ -72,10 +74,12 @@ def evaluate(
     """
     started = time.time()
     endpoint = resolve_endpoint(spec, access, os.environ)
-    refuse_second(layout.run)
+    progress = starting(spec, access.part)
+    refuse_second(layout.run, progress)
     with ExitStack() as stack:
-        plans = plan_run(spec, layout, stack)
+        plans = plan_run(spec, layout, stack, access.part)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
+        stack.enter_context(progress.beating(layout.run))
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
         asking = Asking(
             spec=spec,
@@ -85,9 +89,22 @@ def evaluate(
             directory=layout.run,
             observer=observer or Quiet(),
             on_last=writer.start,
+            progress=progress,
         )
         ask(asking)
+        if access.part.shards > 1:
+            asking.plans, left = of_all_shards(asking, layout, stack)
+            if left:
+                return handed_over(asking, left, started)
         return score(asking, layout, writer, started)
+
+
+def standing(spec: RunSpec, layout: Layout, part: Part) -> tuple[int, int]:
+    """Return how many choices a part of a run owes altogether, and how many of them are answered. Asks nothing."""
+    with ExitStack() as stack:
+        plans = plan_run(spec, layout, stack, part)
+        due = sum(plan.due for plan in plans)
+        return due, due - choices_owed(plans)
 
 
 def rescore(
@@ -106,9 +123,10 @@ def rescore(
         layout = manifest.stored_layout(directory, old)
     except (KeyError, msgspec.ValidationError) as error:
         raise UserError(f"{layout_hint(directory)}: {error}") from error
-    refuse_second(directory)
+    progress = starting(spec, Part())
+    refuse_second(directory, progress)
     with ExitStack() as stack:
-        plans = plan_run(spec, layout, stack)
+        plans = plan_run(spec, layout, stack, Part())
         access = Access(unsafe_code_execution=unsafe_code_execution)
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
         asking = Asking(
@@ -119,6 +137,7 @@ def rescore(
             directory=directory,
             observer=Quiet(),
             on_last=writer.start,
+            progress=progress,
         )
         ask(asking)
         scores = [layout.scores(plan.benchmark) for plan in plans]
@@ -132,16 +151,64 @@ def layout_hint(directory: Path) -> str:
     return f"{directory / 'run.json'} was not written by this version of saiten"
 
 
-def plan_run(spec: RunSpec, layout: Layout, stack: ExitStack) -> list[BenchmarkPlan]:
-    """Open every benchmark's rows and journals, and find what is answered already."""
+def select_part(spec: RunSpec, part: Part) -> list[Selected]:
+    """Return the benchmarks of a run that belong to a part of it."""
+    chosen = select(spec.benchmarks)
+    return [selected for selected in chosen if not part.benchmarks or selected.benchmark.name in part.benchmarks]
+
+
+def starting(spec: RunSpec, part: Part) -> Progress:
+    """Return the progress of a process that is about to start."""
+    return Progress(part=part, asks=tuple(selected.benchmark.name for selected in select_part(spec, part)))
+
+
+def of_all_shards(asking: Asking, layout: Layout, stack: ExitStack) -> tuple[list[BenchmarkPlan], int]:
+    """Open the record again, with what the other shards brought, and return how many choices are left to them.
+
+    Every shard says that it is done before it looks at the others, so that one of them finds all done.
+    """
+    part = asking.access.part
+    asking.progress.state = "scoring"
+    asking.progress.write(layout.run)
+    plans = plan_run(asking.spec, layout, stack, replace(part, shard=0, shards=1))
+    left = choices_owed(plans)
+    asks = set(asking.progress.asks)
+    going = [
+        beat for beat in heartbeats(layout.run) if beat.alive and beat.state != "scoring" and asks & set(beat.asks)
+    ]
+    return plans, left or len(going)
+
+
+def choices_owed(plans: Sequence[BenchmarkPlan]) -> int:
+    """Return how many choices have no answer."""
+    return sum(subset.due - subset.answered() for plan in plans for subset in plan.subsets)
+
+
+def handed_over(asking: Asking, left: int, started: float) -> RunResult:
+    """Return the result of a shard that is done before others: whoever is last writes the results."""
+    asking.progress.state = "complete"
+    return RunResult(
+        spec=asking.spec,
+        directory=asking.directory,
+        benchmarks=(),
+        started=started,
+        seconds=time.time() - started,
+        warnings=tuple(asking.notes),
+        left=left,
+    )
+
+
+def plan_run(spec: RunSpec, layout: Layout, stack: ExitStack, part: Part) -> list[BenchmarkPlan]:
+    """Open the rows and journals of a part's benchmarks, and find what is answered already."""
     context = DataContext.from_environment(os.environ)
     writer = writer_name()
     plans = []
-    chosen = select(spec.benchmarks)
+    chosen = select_part(spec, part)
     require_extras(selected.benchmark for selected in chosen)
     for selected in chosen:
         folder = layout.benchmark(selected.benchmark)
         plan = plan_benchmark(spec, selected.benchmark, selected.subsets, folder, context, writer)
+        plan.take(part)
         stack.enter_context(closing(plan))
         plans.append(plan)
     return plans

@@ -1,4 +1,4 @@
-"""The nouns of saiten. Everything that passes between rooms is one of these; this module imports nothing of ours.
+"""The nouns of saiten. Everything that passes between rooms is one of these; this module imports only `part`.
 
 A *benchmark* has *documents*. Asking a document once gives a *choice*: one generated answer, durable as a
 *generation* that ends in a typed *outcome*. A *scorer* gives each choice named values, a *metric* turns the values of
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
+
+from saiten.part import Part
 
 Role = Literal["system", "user", "assistant"]
 Language = Literal["ja", "en"]
@@ -466,5 +468,7 @@ class Access:
     """Most choices that one request may ask for, where you know it; learnt from the endpoint otherwise."""
     drain_seconds: float = 30.0
     """How long requests in flight may finish after the first signal to stop."""
+    part: Part = field(default_factory=Part)
+    """Which part of the run this process asks."""
     unsafe_code_execution: bool = False
     """Run generated code even where no isolation works. Only on a machine with nothing to lose."""

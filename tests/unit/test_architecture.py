@@ -14,9 +14,10 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 BENCHMARK_LINES = 150
 
-LOW = {"types", "errors"}
+LOW = {"types", "errors", "part"}
 ALLOWED = {
-    "types": set(),
+    "part": set(),
+    "types": {"part"},
     "errors": set(),
     "settings": LOW,
     "datasets": LOW,

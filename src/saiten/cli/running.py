@@ -59,6 +59,9 @@ def show(result: RunResult) -> int:
 
     from saiten.report.table import render
 
+    if result.left:
+        print(f"this part is complete; the results of {result.directory} are written by the last of the others")
+        return Exit.COMPLETE
     ansi = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     print(render(result, width=shutil.get_terminal_size((120, 24)).columns, ansi=ansi))
     for warning in result.warnings:

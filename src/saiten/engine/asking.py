@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import Protocol
 from saiten.engine.execute import Executor, LazySandbox
 from saiten.engine.generate import Generator
 from saiten.engine.lengths import Learner
-from saiten.engine.plan import FAILED, BenchmarkPlan
-from saiten.engine.progress import WRITE_SECONDS, BenchmarkProgress, Progress
+from saiten.engine.plan import BenchmarkPlan
+from saiten.engine.progress import BenchmarkProgress, Progress
 from saiten.engine.queue import Item, WorkQueue
 from saiten.engine.signals import StopRequest, watch_signals
 from saiten.engine.writer import GroupCommit
-from saiten.errors import EndpointError, Interrupted, SaitenError
+from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
 from saiten.models.client import Client
 from saiten.models.providers import Endpoint
 from saiten.types import Access, Generation, RunSpec
@@ -58,7 +59,7 @@ class Asking:
         """Count what the journals have already."""
         for plan in self.plans:
             answered = sum(subset.answered() for subset in plan.subsets)
-            failed = sum(subset.states.count(FAILED) for subset in plan.subsets)
+            failed = sum(subset.failed() for subset in plan.subsets)
             self.progress.benchmarks[plan.benchmark.name] = BenchmarkProgress(
                 name=plan.benchmark.name, due=plan.due, answered=answered, before=answered, failed=failed
             )
@@ -74,7 +75,7 @@ class Asking:
         with watch_signals(stop, self.observer.tell):
             try:
                 async with asyncio.TaskGroup() as group:
-                    helpers = [group.create_task(commit.run()), group.create_task(self._tick())]
+                    helpers = [group.create_task(part) for part in (commit.run(), self._tick(), self._clock(stop))]
                     failure = await self._work(commit, stop)
                     for task in helpers:
                         task.cancel()
@@ -145,6 +146,7 @@ class Asking:
                 synced_each=self.endpoint.paid,
             )
             self.progress.state = "generating"
+            self.progress.asking_since = time.time()
             if self.progress.due - self.progress.answered <= SHORT_RUN:
                 self.on_last()
             watching = asyncio.ensure_future(self._watch(client))
@@ -177,16 +179,21 @@ class Asking:
             await asyncio.sleep(TICK_SECONDS)
 
     async def _tick(self) -> None:
-        """Show and write the progress until cancelled."""
-        written = 0.0
-        loop = asyncio.get_running_loop()
+        """Show the progress until cancelled."""
         while True:
             self.progress.sample()
             self.observer.update(self.progress)
-            if loop.time() - written >= WRITE_SECONDS:
-                written = loop.time()
-                await asyncio.to_thread(self.progress.write, self.directory)
             await asyncio.sleep(TICK_SECONDS)
+
+    async def _clock(self, stop: StopRequest) -> None:
+        """Ask to stop when the job's time is nearly over."""
+        moment = self.access.part.stop_at
+        if moment is None:
+            return
+        await asyncio.sleep(moment - time.time())
+        self.observer.tell("the job's time is nearly over: finishing what is in flight")
+        stop.until = self.access.part.drain_until
+        stop.ask("the end of the job's time", Exit.INCOMPLETE)
 
 
 def first_leaf(errors: BaseExceptionGroup[SaitenError]) -> SaitenError:

@@ -81,7 +81,7 @@ class Executor:
     def add_stored(self, plan: BenchmarkPlan) -> None:
         """Queue every answer of a benchmark that the journal has."""
         for subset in plan.subsets:
-            for index in range(len(subset.order)):
+            for index in subset.indexes:
                 for repetition in range(subset.samples):
                     for turn in range(subset.turns):
                         if subset.locations[subset.slot(index, repetition, turn)] >= 0:

@@ -7,6 +7,7 @@ a failure of the endpoint stops launching, lets what is in flight finish, and is
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -116,7 +117,9 @@ class Generator:
 
     async def _drain(self) -> None:
         """Wait for what is in flight; bounded when the run is being stopped."""
-        limit = self.drain_seconds if self._stopping() else None
+        until = self.stop.until
+        seconds = self.drain_seconds if until is None else max(0.0, until - time.time())
+        limit = seconds if self._stopping() else None
         try:
             async with asyncio.timeout(limit):
                 while self._active:

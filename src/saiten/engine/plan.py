@@ -16,6 +16,7 @@ from saiten.engine.identity import Conversation, Identities
 from saiten.engine.journal import Journal
 from saiten.engine.record import GenerationRecord, Place, VerdictRecord
 from saiten.errors import UserError
+from saiten.part import Part
 from saiten.types import Benchmark, Document, Message, Outcome, RunSpec, Sampling, Verdict
 
 NEVER_ASKED, FAILED, ANSWERED = 0, 1, 2
@@ -37,6 +38,7 @@ class SubsetPlan:
     """The run's overrides alone, which also go before a document's own sampling."""
     system_message: str | None
     identities: Identities
+    part: Part = field(default_factory=Part)
     turns: int = 1
     own_sampling: bool = False
     """Whether documents say their own sampling, so that a document must be built to know whether it is greedy."""
@@ -84,20 +86,37 @@ class SubsetPlan:
             return self.repetitions(self.document(index))
         return 1 if self.sampling.temperature == 0 else self.samples
 
+    @property
+    def indexes(self) -> range:
+        """Positions of the documents that this process asks: all, or those of its shard."""
+        return range(self.part.shard, len(self.order), self.part.shards)
+
+    @property
+    def due(self) -> int:
+        """Choices that this process has to bring, copies included."""
+        return len(self.indexes) * self.samples * self.turns
+
     def answered(self) -> int:
-        """Return how many choices have an answer, greedy copies included."""
-        if not self.own_sampling and self.generated(0) == self.samples:
+        """Return how many of these have an answer."""
+        if not self.own_sampling and self.part.shards == 1 and self.generated(0) == self.samples:
             return self.states.count(ANSWERED)
         total = 0
-        for index in range(len(self.order)):
+        for index in self.indexes:
             start, generated = self.slot(index, 0, 0), self.generated(index)
             have = self.states.count(ANSWERED, start, start + generated * self.turns)
             total += have * (self.samples if generated == 1 else 1)
         return total
 
+    def failed(self) -> int:
+        """Return how many were asked in vain."""
+        if self.part.shards == 1:
+            return self.states.count(FAILED)
+        width = self.samples * self.turns
+        return sum(self.states.count(FAILED, index * width, (index + 1) * width) for index in self.indexes)
+
     def owes(self) -> bool:
         """Return whether any choice still has to be generated."""
-        return self.answered() < len(self.states)
+        return self.answered() < self.due
 
     def messages(self, document: Document, answers: Sequence[str]) -> tuple[Message, ...]:
         """Return the conversation up to the user message that follows `answers`."""
@@ -133,8 +152,8 @@ class BenchmarkPlan:
 
     @property
     def due(self) -> int:
-        """Choices that must be scored, copies included."""
-        return sum(len(subset.states) for subset in self.subsets)
+        """Choices that this process has to bring, copies included."""
+        return sum(subset.due for subset in self.subsets)
 
     @property
     def revisions(self) -> dict[str, str]:
@@ -226,13 +245,18 @@ class BenchmarkPlan:
         for subset in self.subsets:
             if turn >= subset.turns:
                 continue
-            for index in range(len(subset.order)):
+            for index in subset.indexes:
                 first = subset.slot(index, 0, turn)
                 if all(subset.locations[first + k * subset.turns] >= 0 for k in range(subset.samples)):
                     continue
                 for repetition in range(subset.generated(index)):
                     if subset.locations[subset.slot(index, repetition, turn)] < 0:
                         yield subset, index, repetition
+
+    def take(self, part: Part) -> None:
+        """Ask only this part from now on."""
+        for subset in self.subsets:
+            subset.part = part
 
     def close(self, *, pack_above: int | None = None) -> None:
         """Close the journals."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from saiten.errors import UserError
+from saiten.part import Part
 from saiten.results.files import write_json
 from saiten.types import Generation, Outcome
 
@@ -52,8 +56,11 @@ class BenchmarkProgress:
 
 @dataclass(slots=True)
 class Progress:
-    """The state of a run, for whoever wants to look."""
+    """The state of a run, or of a part of it, for whoever wants to look."""
 
+    part: Part = field(default_factory=Part)
+    asks: tuple[str, ...] = ()
+    """Names of the benchmarks that this process asks."""
     benchmarks: dict[str, BenchmarkProgress] = field(default_factory=dict)
     state: str = "starting"
     """starting, generating, draining, verifying, scoring, complete, incomplete, interrupted, failed"""
@@ -68,7 +75,10 @@ class Progress:
     requests: int = 0
     retries: int = 0
     started: float = field(default_factory=time.time)
+    asking_since: float | None = None
+    """When the first question could be asked, because the server was there."""
     _samples: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def due(self) -> int:
@@ -108,8 +118,13 @@ class Progress:
             "detail": self.detail,
             "heartbeat": time.time(),
             "started": self.started,
+            "asking_since": self.asking_since,
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "key": self.part.key,
+            "asks": self.asks,
+            "shard": (self.part.shard, self.part.shards),
+            "stop_at": self.part.stop_at,
             "due": self.due,
             "answered": self.answered,
             "failed": sum(benchmark.failed for benchmark in self.benchmarks.values()),
@@ -128,8 +143,37 @@ class Progress:
         }
 
     def write(self, directory: Path) -> None:
-        """Write progress.json, whole. A disk that is full does not stop the run for its progress file."""
+        """Write the progress file, whole. A disk that is full does not stop the run for its progress file."""
+        with self._writing:
+            try:
+                write_json(directory / progress_name(self.part.name), self.snapshot())
+            except UserError as error:
+                self.detail = str(error)
+
+    @contextmanager
+    def beating(self, directory: Path) -> Iterator[None]:
+        """Write the progress file every few seconds while the block runs, whatever the block waits for."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(WRITE_SECONDS):
+                self.write(directory)
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        self.write(directory)
+        thread.start()
         try:
-            write_json(directory / "progress.json", self.snapshot())
-        except UserError as error:
-            self.detail = str(error)
+            yield
+        except BaseException:
+            if self.state == "scoring":
+                self.state = "interrupted"
+            raise
+        finally:
+            done.set()
+            thread.join()
+            self.write(directory)
+
+
+def progress_name(part: str) -> str:
+    """Return the name of the progress file of a part of a run; of the whole run where it has no name."""
+    return f"progress-{part}.json" if part else "progress.json"

@@ -61,12 +61,15 @@ class WorkQueue:
                 groups.append(number << PLACE_SHIFT | REST_BIT)
         if all(min(e, default=0.0) == max(e, default=0.0) for e in self._expected):
             for group in sorted(groups, key=lambda code: -self._chain(code)):
-                yield from (group | index for index in range(len(self._expected[group >> PLACE_SHIFT])))
+                yield from (group | index for index in self._indexes(group))
             return
         codes = array("Q")
         for group in groups:
-            codes.extend(group | index for index in range(len(self._expected[group >> PLACE_SHIFT])))
+            codes.extend(group | index for index in self._indexes(group))
         yield from sorted(codes, key=lambda code: -self._chain(code))
+
+    def _indexes(self, group: int) -> range:
+        return self._places[group >> PLACE_SHIFT][1].indexes
 
     def _chain(self, code: int) -> float:
         """Return the tokens that are expected until the last turn that waits for this answer is done."""

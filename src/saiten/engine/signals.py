@@ -31,6 +31,8 @@ class StopRequest:
     now: asyncio.Event = field(default_factory=asyncio.Event)
     exit: Exit | None = None
     reason: str = ""
+    until: float | None = None
+    """Unix time until which requests in flight may finish, where that is known."""
 
     def ask(self, reason: str, exit_status: Exit) -> None:
         """Ask to drain; asked again, to stop now."""
@@ -52,6 +54,7 @@ def watch_signals(stop: StopRequest, tell: Callable[[str], None]) -> Iterator[No
         stop.ask(number.name, SIGNALS[number])
         tell(f"{number.name}: {what}")
 
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     installed = []
     try:
         for number in SIGNALS:
@@ -64,3 +67,4 @@ def watch_signals(stop: StopRequest, tell: Callable[[str], None]) -> Iterator[No
     finally:
         for number in installed:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])

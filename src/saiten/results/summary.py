@@ -95,6 +95,8 @@ class RunResult:
     """Unix time, seconds."""
     seconds: float
     warnings: tuple[str, ...] = ()
+    left: int = 0
+    """Choices that other processes still bring; the last of them scores and writes the results."""
 
     @property
     def complete(self) -> bool:

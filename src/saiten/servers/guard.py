@@ -53,6 +53,7 @@ class Guard:
             signal.signal(number, self._stop)
         for number in (signal.SIGCHLD, signal.SIGHUP):  # they only wake the loop, which then looks
             signal.signal(number, lambda _number, _frame: None)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Grid Engine warns all processes; ours decide when to end
         signal_on_parent_death(signal.SIGHUP)
 
     def _stop(self, number: int, _frame: object) -> None:

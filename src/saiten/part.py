@@ -1,0 +1,26 @@
+"""What one process of several asks of a run that they share. All write one record: each choice is asked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a run; by default all of it."""
+
+    name: str = ""
+    """Of its heartbeat, `progress-NAME.json`; empty: `progress.json`."""
+    benchmarks: tuple[str, ...] = ()
+    """Only these of the run's benchmarks; empty: all."""
+    shard: int = 0
+    """Only documents whose position in their subset's seeded order is `shard` modulo `shards`."""
+    shards: int = 1
+    key: str = ""
+    """Who this is, in its heartbeat."""
+    takes_over: tuple[str, ...] = ()
+    """Keys of processes whose work this one goes on with: their heartbeats are of the dead."""
+    stop_at: float | None = None
+    """Unix time from which on nothing is launched: the job's walltime ends soon."""
+    drain_until: float | None = None
+    """Unix time at which what is still in flight then is given up."""

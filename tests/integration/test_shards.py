@@ -1,0 +1,77 @@
+"""Several processes on one run: each asks its part once, all write one record, the last writes the results."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.command import Saiten, questions
+from tests.helpers.faultd import Fault, FaultServer
+
+
+@pytest.fixture
+def saiten(tmp_path: Path) -> Saiten:
+    return Saiten(tmp_path)
+
+
+def job(saiten: Saiten, url: str, quiz: Path | str, name: str, **part: Any) -> Path:
+    """Write a job file for `saiten run --job`."""
+    path = saiten.folder / f"{name}.job.json"
+    spec = {"model": "test-model", "provider": "vllm", "benchmarks": str(quiz).split(",")}
+    access = {"base_url": url, "concurrency": 2, "part": {"name": name, "key": name, **part}}
+    told = {"spec": spec, "access": access, "output": str(saiten.folder), "directory": str(saiten.folder)}
+    path.write_text(json.dumps({**told, "key": name, "walltime": 600}))
+    return path
+
+
+@pytest.mark.parametrize("shape", [{}, {"samples": 3, "temperature": 0.7}, {"turns": 2, "samples": 2, "temperature": 1}])
+def test_shards_ask_everything_once_and_the_last_writes_the_results(saiten: Saiten, shape: dict[str, Any]) -> None:
+    with FaultServer([Fault(delay=0.05)]) as server:
+        quiz = questions(saiten.folder, 23, **shape)
+        files = [job(saiten, server.base_url, quiz, f"part{n}", shard=n, shards=3) for n in range(3)]
+        processes = [saiten.start("run", "--job", str(file)) for file in files]
+        ends = [process.communicate(timeout=120) for process in processes]
+        assert [process.returncode for process in processes] == [0, 0, 0], ends
+        assert not [e for e in Counter(entry.prompt for entry in server.ledger).values() if e > shape.get("samples", 1)]
+        assert len(list(saiten.folder.glob("outputs/results/**/results_*.json"))) >= 1
+        assert saiten.numbers()["quiz"]["evidence"]["scored"] == 23 * shape.get("samples", 1) * shape.get("turns", 1)
+        before = len(server.ledger)
+        assert saiten.run(server.base_url, [quiz]).returncode == 0
+        assert len(server.ledger) == before
+
+
+def test_a_shard_alone_writes_no_results_and_says_so(saiten: Saiten) -> None:
+    with FaultServer() as server:
+        quiz = questions(saiten.folder, 10)
+        done = saiten("run", "--job", str(job(saiten, server.base_url, quiz, "part0", shard=0, shards=2)))
+        assert done.returncode == 0, done.stderr
+        assert "this part is complete" in done.stdout
+        assert len(server.ledger) == 5
+        assert not list(saiten.folder.glob("outputs/results/**/results_*.json"))
+        state = json.loads((saiten.directory / "progress-part0.json").read_text())
+        assert (state["state"], state["due"], state["answered"]) == ("complete", 5, 5)
+
+
+def test_other_parts_may_work_beside_each_other_and_an_accidental_second_is_refused(saiten: Saiten) -> None:
+    with FaultServer([Fault(delay=0.5)]) as server:
+        quiz = questions(saiten.folder, 12)
+        other = questions(saiten.folder, 2, name="other")
+        first = saiten.start("run", "--job", str(job(saiten, server.base_url, quiz, "a", shard=0, shards=2)))
+        deadline = time.monotonic() + 30
+        while not server.ledger and time.monotonic() < deadline:
+            time.sleep(0.05)
+        both = f"{quiz},{other}"
+        same = saiten("run", "--job", str(job(saiten, server.base_url, quiz, "b", shard=0, shards=2)))
+        assert same.returncode == 4
+        assert "is being worked on by process" in same.stderr
+        whole = saiten.run(server.base_url, [quiz])
+        assert whole.returncode == 4
+        apart = saiten("run", "--job", str(job(saiten, server.base_url, both, "c", benchmarks=["other"])))
+        assert apart.returncode == 0, apart.stderr
+        first.communicate(timeout=60)
+        assert first.returncode == 0
