@@ -29,7 +29,9 @@ def job(saiten: Saiten, url: str, quiz: Path | str, name: str, **part: Any) -> P
     return path
 
 
-@pytest.mark.parametrize("shape", [{}, {"samples": 3, "temperature": 0.7}, {"turns": 2, "samples": 2, "temperature": 1}])
+@pytest.mark.parametrize(
+    "shape", [{}, {"samples": 3, "temperature": 0.7}, {"turns": 2, "samples": 2, "temperature": 1}]
+)
 def test_shards_ask_everything_once_and_the_last_writes_the_results(saiten: Saiten, shape: dict[str, Any]) -> None:
     with FaultServer([Fault(delay=0.05)]) as server:
         quiz = questions(saiten.folder, 23, **shape)
@@ -59,7 +61,7 @@ def test_a_shard_alone_writes_no_results_and_says_so(saiten: Saiten) -> None:
 
 def test_other_parts_may_work_beside_each_other_and_an_accidental_second_is_refused(saiten: Saiten) -> None:
     with FaultServer([Fault(delay=0.5)]) as server:
-        quiz = questions(saiten.folder, 12)
+        quiz = questions(saiten.folder, 100)
         other = questions(saiten.folder, 2, name="other")
         first = saiten.start("run", "--job", str(job(saiten, server.base_url, quiz, "a", shard=0, shards=2)))
         deadline = time.monotonic() + 30

@@ -19,14 +19,16 @@ ACCESS = ("base_url", "concurrency", "max_n", "stall_seconds", "drain_seconds", 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", metavar="MODEL", help="the model's name as the provider knows it")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="the model's name as the provider knows it")
     parser.add_argument(
         "--benchmarks",
-        required=True,
         metavar="NAMES",
         help="names, groups (ja, en, all, demo), globs, old task ids or your own files, separated by commas",
     )
     parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="where results/ and outputs/ go")
+    parser.add_argument(
+        "--job", type=Path, metavar="FILE", help="do what a job file of saiten submit says, and no more"
+    )
     parser.add_argument("--no-details", action="store_true", help="write no details parquet")
     parser.add_argument(
         "--accept-changes", action="store_true", help="go on in a directory whose run had another specification"
@@ -39,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def specification(args: argparse.Namespace) -> RunSpec:
     """Return what the command line asks to measure."""
+    if args.model is None or args.benchmarks is None:
+        raise UsageError(f"{'MODEL' if args.model is None else '--benchmarks'} is missing (see saiten run --help)")
     names = tuple(absolute(part.strip()) for part in args.benchmarks.split(",") if part.strip())
     if not names:
         raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
@@ -61,6 +65,10 @@ def absolute(name: str) -> str:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.job is not None:
+        from saiten.cli.job import run_job
+
+        return run_job(args.job)
     from saiten.models.providers import find_provider
     from saiten.results.layout import Layout
 

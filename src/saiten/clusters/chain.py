@@ -1,4 +1,4 @@
-"""Chains: a run that is longer than a job may be goes on in the next one. Decided from the record, never from a scheduler.
+"""Chains: a run that is longer than a job may be goes on in the next one. The record decides, never a scheduler.
 
 A link begins by looking at those before it. It ends at once where the run is done, where the link before it found
 something that time will not heal, and where two links in a row brought no new choice: a third would bring none either.

@@ -121,7 +121,7 @@ def with_end(job: JobFile, end: float) -> JobFile:
     return replace(job, access=replace(job.access, part=part, drain_seconds=drain))
 
 
-def enter(job: JobFile, environ: Mapping[str, str]) -> dict[str, str]:
+def enter(job: JobFile) -> dict[str, str]:
     """Return the variables to set in the job: what it was told, and job-local disk for temporary files."""
     found = dict(job.environment)
     for place in job.scratch:
