@@ -10,14 +10,15 @@ documentation); `top_k`, `min_p` and `presence_penalty` are sent (it dropped the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from saiten.errors import Exit, UserError, suggestion
 from saiten.settings.arguments import BARE_KEY, parse_arguments
-from saiten.settings.tree import Items, Node, Table, Text, is_nothing, number, value_of
+from saiten.settings.tree import Node, Table, Text, is_nothing
+from saiten.settings.values import GENERATION, Read, whole_from
 from saiten.settings.yamlfile import read_yaml
 from saiten.types import Sampling
 
@@ -196,62 +197,8 @@ class Reading:
         return values
 
 
-def _number(low: float, high: float, wanted: str) -> Callable[[Node], float]:
-    def read(node: Node) -> float:
-        found = number(node.text) if isinstance(node, Text) and not node.quoted else None
-        if found is None or not low <= found <= high:
-            raise ValueError(f"must be {wanted}")
-        return float(found)
-
-    return read
-
-
-def _whole(low: int, wanted: str) -> Callable[[Node], int]:
-    def read(node: Node) -> int:
-        found = number(node.text) if isinstance(node, Text) and not node.quoted else None
-        if found is None or found != int(found) or found < low:
-            raise ValueError(f"must be {wanted}")
-        return int(found)
-
-    return read
-
-
-def _word(node: Node) -> str:
-    if not isinstance(node, Text) or not node.text:
-        raise ValueError("must be one word")
-    return node.text
-
-
-def _stops(node: Node) -> tuple[str, ...]:
-    """Spaces belong to a stop sequence; commas part them, except in a list."""
-    texts = [item.text for item in node.items if isinstance(item, Text)] if isinstance(node, Items) else []
-    if isinstance(node, Text):
-        texts = node.text.split(",")
-    found = tuple(text for text in texts if text)
-    if not found or (isinstance(node, Items) and len(texts) != len(node.items)):
-        raise ValueError('must be texts, separated by commas, e.g. "def ,__main__"')
-    return found
-
-
-def _mapping(node: Node) -> dict[str, Any]:
-    if not isinstance(node, Table):
-        raise ValueError("must hold names and values, e.g. {enable_thinking:false}")  # noqa: TRY004  # bad input
-    return {name: value_of(item) for name, item in node.entries.items()}
-
-
-SETTINGS: Mapping[str, tuple[str, Callable[[Node], Any]]] = {
-    "temperature": ("temperature", _number(0, 100, "a number from 0 on")),
-    "top_p": ("top_p", _number(1e-9, 1, "a number above 0 and at most 1")),
-    "top_k": ("top_k", _whole(-1, "a whole number")),
-    "min_p": ("min_p", _number(0, 1, "a number from 0 to 1")),
-    "max_new_tokens": ("max_tokens", _whole(1, "a whole number above 0")),
-    "seed": ("seed", _whole(-(2**63), "a whole number")),
-    "stop_tokens": ("stop", _stops),
-    "frequency_penalty": ("frequency_penalty", _number(-100, 100, "a number")),
-    "presence_penalty": ("presence_penalty", _number(-100, 100, "a number")),
-    "repetition_penalty": ("repetition_penalty", _number(1e-9, 100, "a number above 0")),
-    "reasoning_effort": ("reasoning_effort", _word),
-    "chat_template_kwargs": ("chat_template_kwargs", _mapping),
-    "max_n": ("max_n", _whole(1, "a whole number above 0")),
+SETTINGS: Mapping[str, tuple[str, Read]] = {
+    **GENERATION,
+    "max_n": ("max_n", whole_from(1, "a whole number above 0")),
 }
 """Old name of a generation parameter -> field of Sampling (max_n: of Access), and how it is read."""
