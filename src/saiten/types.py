@@ -424,6 +424,17 @@ class ServerSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsUsed:
+    """Which block of model settings a run took, and where each of its values comes from."""
+
+    path: str
+    name: str
+    version: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Field of the specification -> `command line`, or `file:line`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """All that can move a result. Saved in run.json and compared when a run is continued; holds no secret."""
 
@@ -436,11 +447,15 @@ class RunSpec:
     model_revision: str | None = None
     """Commit of the model, recorded and part of every answer's identity."""
     settings: str = ""
-    """Name of the settings; a part of the run directory's path."""
+    """Name of the model settings (custom_model_settings/); a part of the run directory's path."""
+    settings_used: SettingsUsed | None = None
+    """The block of that name, where it was read from a file."""
     system_message: str | None = None
     """System message sent before every question; none otherwise."""
     sampling: Sampling = field(default_factory=Sampling)
     """Overrides every benchmark's sampling."""
+    provider_sampling: Sampling | None = None
+    """Sampling of the provider's entry, for what nobody else specifies."""
     samples: int | None = None
     """N, the choices per document, in place of every benchmark's own."""
     max_samples: int | None = None

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from saiten.errors import EndpointError
 from saiten.models.client import Client
 from saiten.models.options import ClientOptions
-from saiten.models.providers import Endpoint, find_provider
+from saiten.models.provider_table import find_provider
+from saiten.models.providers import Endpoint
 from saiten.types import Generation, Message, Request, Sampling
 from tests.helpers.fake_clock import FakeClock
 

@@ -22,7 +22,7 @@ ALLOWED = {
     "settings": LOW,
     "datasets": LOW,
     "sandbox": LOW,
-    "models": LOW,
+    "models": LOW | {"settings"},
     "servers": LOW,
     "scoring": LOW | {"sandbox"},
     "benchmarks": LOW | {"datasets", "scoring"},

@@ -14,13 +14,13 @@ import pytest
 
 from saiten.cli import COMMANDS, Parser, main
 from saiten.errors import Exit
-from saiten.models.providers import PROVIDERS
+from saiten.models.provider_table import builtin_providers
 from saiten.types import Outcome
 from tests.helpers.faultd import Fault, FaultServer
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "ja")
-PAGES = (*COMMANDS, "index", "results", "own-benchmark", "reliability")
+PAGES = (*COMMANDS, "index", "results", "own-benchmark", "reliability", "environment", "providers")
 BOTH = [(language, page) for language in LANGUAGES for page in PAGES]
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -158,7 +158,7 @@ def test_every_command_line_names_a_command_and_options_that_it_has(path: Path) 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_run_names_every_provider_with_its_key_variable(language: str) -> None:
     rows = [line for line in text_of(language, "run").splitlines() if line.startswith("| `")]
-    for provider in PROVIDERS.values():
+    for provider in builtin_providers().values():
         row = next((line for line in rows if line.startswith(f"| `{provider.name}` |")), "")
         assert f"`{provider.key_variable}`" in row
 

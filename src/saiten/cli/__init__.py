@@ -7,7 +7,6 @@ so that `saiten --help` loads nothing but the standard library.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ COMMANDS = {
     "score": "score a finished or unfinished run again, without a server",
     "aggregate": "the rows of aggregated_results.json, over all runs of a model or results of the old system",
     "tasks": "list, show and check benchmarks",
+    "settings": "show which settings a run uses and where each comes from; check settings files",
     "data": "fetch, lock and verify datasets",
     "demo": "evaluate a small real model on this machine, from nothing",
     "endpoint": "the old command line: endpoint litellm MODEL_ARGS TASKS",
@@ -67,7 +67,8 @@ def dispatch(argv: list[str]) -> int:
     parser = Parser(prog=f"saiten {name}", description=COMMANDS[name], allow_abbrev=False)
     module.configure(parser)
     args = parser.parse_args(rest)
-    load_dotenv()
+    if getattr(args, "loads_dotenv", True):
+        load_dotenv()
     return int(module.main(args))
 
 
@@ -76,10 +77,9 @@ def load_dotenv() -> None:
     path = Path(".env")
     if not path.is_file():
         return
-    from saiten.settings.dotenv import read_dotenv
+    from saiten.settings.environment import load_dotenv as load
 
-    for name, value in read_dotenv(path).items():
-        os.environ.setdefault(name, value)
+    load(path)
 
 
 def main(argv: list[str] | None = None) -> int:

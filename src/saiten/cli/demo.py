@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError(f"--max-samples {args.max_samples}: at least 1 question is needed")
 
     from saiten.cli.running import execute
-    from saiten.models.providers import find_provider
+    from saiten.models.provider_table import find_provider
     from saiten.results.layout import Layout
     from saiten.servers.environment import cache_directory
     from saiten.servers.llamacpp import SMOLLM2_NAME, default_model, install

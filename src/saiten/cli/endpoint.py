@@ -61,19 +61,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
     from saiten.cli.running import execute, with_environment
-    from saiten.models.providers import PROVIDERS
+    from saiten.models.provider_table import provider_table
     from saiten.results.layout import Layout
     from saiten.settings.legacy import read_model
 
     check_options(args)
     tasks = read_tasks(args.tasks)
-    prefixes = {provider.litellm_prefix: name for name, provider in PROVIDERS.items() if provider.litellm_prefix}
+    table = provider_table()
+    prefixes = {provider.litellm_prefix: name for name, provider in table.items() if provider.litellm_prefix}
     model = read_model(args.model_args, prefixes)
     check_tasks(tasks)
     for warning in (*model.warnings, *option_warnings(args)):
         print(f"saiten: warning: {warning}", file=sys.stderr)
     spec, access = specification(args, tasks, model)
-    provider = PROVIDERS[spec.provider]
+    provider = table[spec.provider]
     layout = Layout.legacy(
         args.output_dir,
         spec,

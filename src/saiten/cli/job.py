@@ -26,7 +26,7 @@ from saiten.engine.progress import progress_name
 from saiten.engine.signals import SIGNALS
 from saiten.errors import Exit, Interrupted, SaitenError
 from saiten.evaluate import standing, starting
-from saiten.models.providers import find_provider
+from saiten.models.provider_table import find_provider
 from saiten.results.layout import Layout
 
 if TYPE_CHECKING:

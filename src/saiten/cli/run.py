@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from saiten.cli.chosen import warn_of_temperature, with_settings
 from saiten.cli.running import execute, with_environment
 from saiten.errors import UsageError
 from saiten.settings.options import add_options, check_ranges, given_options
 from saiten.types import Access, RunSpec, Sampling, ServerSpec
+
+if TYPE_CHECKING:
+    from saiten.models.provider_table import Provider
 
 SPEC = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision", "reasoning_parser")
 SAMPLING = Sampling.__slots__
@@ -19,13 +24,13 @@ ACCESS = ("base_url", "concurrency", "max_n", "stall_seconds", "drain_seconds", 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="the model's name as the provider knows it")
+    add_run_options(parser)
     parser.add_argument(
-        "--benchmarks",
-        metavar="NAMES",
-        help="names, groups (ja, en, all, demo), globs, old task ids or your own files, separated by commas",
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="where results/ and outputs/ go; default: STORE_PATH, or this folder",
     )
-    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="where results/ and outputs/ go")
     parser.add_argument(
         "--job", type=Path, metavar="FILE", help="do what a job file of saiten submit says, and no more"
     )
@@ -33,10 +38,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-changes", action="store_true", help="go on in a directory whose run had another specification"
     )
-    add_options(parser.add_argument_group("what is measured"), RunSpec, SPEC)
-    add_options(parser.add_argument_group("sampling, in place of the benchmarks' own"), Sampling, SAMPLING)
-    add_options(parser.add_argument_group("how the model is served, where saiten serves it"), ServerSpec, SERVER)
-    add_options(parser.add_argument_group("how the model is reached"), Access, ACCESS)
+
+
+def add_run_options(parser: argparse.ArgumentParser, *, hidden: bool = False) -> None:
+    """Add what says which run it is and how its model is reached. `hidden`: the help only names the first two."""
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="the model's name as the provider knows it")
+    parser.add_argument(
+        "--benchmarks",
+        metavar="NAMES",
+        help="names, groups (ja, en, all, demo), globs, old task ids or your own files, separated by commas",
+    )
+    groups = (
+        ("what is measured", RunSpec, SPEC),
+        ("sampling, in place of the benchmarks' own", Sampling, SAMPLING),
+        ("how the model is served, where saiten serves it", ServerSpec, SERVER),
+        ("how the model is reached", Access, ACCESS),
+    )
+    for title, cls, names in groups:
+        add_options(parser.add_argument_group(title), cls, names, hidden=hidden)
+
+
+def chosen(args: argparse.Namespace) -> tuple[RunSpec, Access, Provider]:
+    """Return what the command line chooses, with the model settings that it names."""
+    from saiten.models.provider_table import find_provider
+
+    spec = specification(args)
+    given = given_options(args, ACCESS)
+    check_ranges(given)
+    provider = find_provider(spec.provider)
+    return *with_settings(spec, Access(**given), provider), provider
 
 
 def specification(args: argparse.Namespace) -> RunSpec:
@@ -69,13 +99,12 @@ def main(args: argparse.Namespace) -> int:
         from saiten.cli.job import run_job
 
         return run_job(args.job)
-    from saiten.models.providers import find_provider
     from saiten.results.layout import Layout
+    from saiten.settings.environment import default_output
 
-    spec = specification(args)
-    given = given_options(args, ACCESS)
-    check_ranges(given)
-    provider = find_provider(spec.provider)
-    layout = Layout.of(args.output_dir, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix)
-    access = with_environment(Access(**given), os.environ)
+    spec, access, provider = chosen(args)
+    warn_of_temperature(spec)
+    root = args.output_dir or default_output()
+    layout = Layout.of(root, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix)
+    access = with_environment(access, os.environ)
     return execute(spec, access, layout, save_details=not args.no_details, accept_changes=args.accept_changes)

@@ -17,9 +17,11 @@ from saiten.engine.journal import Journal
 from saiten.engine.record import GenerationRecord, Place, VerdictRecord
 from saiten.errors import UserError
 from saiten.part import Part
+from saiten.settings.precedence import sampling_sent
 from saiten.types import Benchmark, Document, Message, Outcome, RunSpec, Sampling, Verdict
 
 NEVER_ASKED, FAILED, ANSWERED = 0, 1, 2
+NOTHING = Sampling()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -74,7 +76,7 @@ class SubsetPlan:
         """Return what is sent for a document: run over document over benchmark."""
         if document.sampling is None:
             return self.sampling
-        return self.override.over(document.sampling.over(self.sampling))
+        return sampling_sent(self.override, document.sampling, self.sampling, NOTHING)
 
     def repetitions(self, document: Document) -> int:
         """Return how many repetitions are generated: one where decoding is greedy, since all would be the same."""
@@ -283,7 +285,7 @@ def plan_benchmark(
                 rows=rows,
                 order=order[: spec.max_samples] if spec.max_samples else order,
                 samples=samples,
-                sampling=spec.sampling.over(benchmark.sampling),
+                sampling=sampling_sent(spec.sampling, None, benchmark.sampling, spec.provider_sampling or NOTHING),
                 override=spec.sampling,
                 system_message=spec.system_message,
                 identities=identities,

@@ -82,7 +82,10 @@ class Asker:
         )
         streams = endpoint.provider.streams if options.stream is None else options.stream
         self._form = Form(
-            stream=streams, completions=options.completions, max_tokens_field=endpoint.provider.max_tokens_field
+            stream=streams,
+            usage=endpoint.provider.stream_usage == "asked",
+            completions=options.completions,
+            max_tokens_field=endpoint.provider.max_tokens_field,
         )
         self._health = Health(endpoint, options.policy, limiter, clock, chance)
         self._numbers = itertools.count()

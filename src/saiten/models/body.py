@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from saiten.errors import UserError
+from saiten.models.provider_table import ALL
 from saiten.models.providers import Endpoint
 from saiten.types import Message, Sampling
 
@@ -62,17 +63,18 @@ def check_extra_body(sampling: Sampling) -> None:
 
 
 def dropped(sampling: Sampling, endpoint: Endpoint) -> list[str]:
-    """Return the names of the settings that are not sent, since the model refuses every one of them."""
-    if not endpoint.fixed_sampling:
+    """Return the names of the settings that are not sent, since the model refuses or the provider ignores them."""
+    unsent = endpoint.unsent
+    if not unsent:
         return []
-    names = (*PLAIN, "max_tokens", "stop", "extra_body")
-    return [name for name in names if name != "reasoning_effort" and getattr(sampling, name) is not None]
+    every = set(Sampling.__slots__) - {"reasoning_effort"} if ALL in unsent else set()
+    return [name for name in Sampling.__slots__ if name in unsent | every and getattr(sampling, name) is not None]
 
 
 def sampling_fields(sampling: Sampling, endpoint: Endpoint, form: Form) -> dict[str, Any]:
     """Return the generation parameters as the provider names them."""
-    if endpoint.fixed_sampling:
-        sampling = Sampling(reasoning_effort=sampling.reasoning_effort)
+    if names := dropped(sampling, endpoint):
+        sampling = replace(sampling, **dict.fromkeys(names))
     renamed = endpoint.provider.renamed
     fields: dict[str, Any] = {
         renamed.get(name, name): value for name in PLAIN if (value := getattr(sampling, name)) is not None

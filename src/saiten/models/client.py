@@ -47,7 +47,8 @@ class Client:
         self.endpoint = endpoint
         self.options = options or ClientOptions()
         self._clock = clock or LoopClock()
-        limits = ceiling_range(paid=endpoint.paid, given=self.options.concurrency, room=connection_room())
+        given = self.options.concurrency or endpoint.provider.concurrency
+        limits = ceiling_range(paid=endpoint.paid, given=given, room=connection_room())
         self.limiter = Limiter(limits, self._clock)
         self.stats = Stats(self.limiter)
         self._asker = Asker(endpoint, self.options, self.limiter, self.stats, clock=self._clock, chance=chance)
@@ -112,8 +113,9 @@ class Client:
         choices that are asked for apart get the seed plus their index.
         """
         check_extra_body(request.sampling)
+        where = f"the table's entry for {self.endpoint.provider.name}"
         for name in dropped(request.sampling, self.endpoint):
-            self.stats.note(f"{name} is not sent: {self.endpoint.model} takes no generation parameters")
+            self.stats.note(f"{name} is not sent: {self.endpoint.model} refuses or ignores it ({where})")
         found: dict[int, Generation] = {}
         fatal: EndpointError | None = None
         while fatal is None and (missing := [index for index in range(request.n) if index not in found]):

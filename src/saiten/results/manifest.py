@@ -21,7 +21,10 @@ from saiten.results.layout import Layout
 from saiten.types import Benchmark, RunSpec
 
 PACKAGES = ("aiohttp", "latex2sympy2-extended", "math-verify", "msgspec", "sympy")
-BELONGS = ("model", "model_revision", "provider", "system_message", "sampling", "reasoning_parser", "prompts")
+BELONGS = (
+    *("model", "model_revision", "provider", "system_message", "sampling", "provider_sampling"),
+    *("reasoning_parser", "prompts"),
+)
 """Fields of the specification that a run directory belongs to. Benchmarks, N and --max-samples may grow."""
 BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_template", "no_chat_template")
 """Fields of its server's specification; where it runs and how many GPUs it has may change."""
@@ -99,10 +102,9 @@ def stored_layout(directory: Path, manifest: dict[str, Any]) -> Layout:
 
 def custom_settings(manifest: dict[str, Any] | None) -> dict[str, str]:
     """Return path, name and version of a run's settings, as old files tell them; the name alone where no file is."""
-    told = manifest or {}
-    name = told.get("spec", {}).get("settings", "")
-    settings: dict[str, str] = told.get("custom_settings") or {"path": "", "name": name, "version": ""}
-    return settings
+    spec = (manifest or {}).get("spec", {})
+    used = spec.get("settings_used") or {"path": "", "name": spec.get("settings", ""), "version": ""}
+    return {key: used[key] for key in ("path", "name", "version")}
 
 
 def changes(name: str, old: Any, new: Any) -> list[str]:

@@ -141,15 +141,19 @@ def check_file(path: Path) -> Checked:
         checked.errors.append(f"{path}:1: no block; a file holds named blocks, each with settings below it")
     for name, node in tree.entries.items():
         if isinstance(node, Table) and not node.entries:
-            checked.errors.append(f"{node.where}: {name!r} holds no setting; write at least version: \"1\"")
+            checked.errors.append(f'{node.where}: {name!r} holds no setting; write at least version: "1"')
             continue
         found = read_block(ModelSettings, name, node, retired=RETIRED)
         checked.errors += found.errors
         warnings = tuple(found.warnings)
-        checked.blocks[name] = Block(
-            name=name, path=path, values=found.values, lines=found.lines, warnings=warnings
-        )
+        checked.blocks[name] = Block(name=name, path=path, values=found.values, lines=found.lines, warnings=warnings)
     return checked
+
+
+def roots(environ: Mapping[str, str]) -> list[Path]:
+    """Return where settings folders are looked for: the working folder, then REPO_PATH."""
+    repository = environ.get("REPO_PATH")
+    return [Path(), Path(repository)] if repository else [Path()]
 
 
 def folders(roots: Sequence[Path]) -> list[Path]:

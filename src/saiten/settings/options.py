@@ -68,13 +68,16 @@ class LazyHelp:
         return str(self).strip()
 
 
-def add_options(parser: argparse._ActionsContainer, cls: type, names: Collection[str]) -> None:
-    """Add a flag for each of the named fields. What is not given on the command line stays None."""
+def add_options(parser: argparse._ActionsContainer, cls: type, names: Collection[str], *, hidden: bool = False) -> None:
+    """Add a flag for each of the named fields. What is not given on the command line stays None.
+
+    `hidden`: the help leaves them out (another command's options, which its help explains).
+    """
     for item in fields(cls):
         if item.name not in names:
             continue
         flag = "--" + item.name.replace("_", "-")
-        text: Any = LazyHelp(cls, item.name)
+        text: Any = argparse.SUPPRESS if hidden else LazyHelp(cls, item.name)
         if "bool" in str(item.type):
             parser.add_argument(flag, action="store_true", default=None, help=text)
         else:

@@ -56,9 +56,9 @@ def sampling_sent(run: Sampling, document: Sampling | None, benchmark: Sampling,
     return run.over(own.over(provider))
 
 
-def sampling_layer(name: str, sampling: Sampling) -> Layer:
+def sampling_layer(name: str, sampling: Sampling, lines: Mapping[str, str] | None = None) -> Layer:
     """Return a sampling as a layer."""
-    return Layer(name=name, values={key: getattr(sampling, key) for key in Sampling.__slots__})
+    return Layer(name=name, values={key: getattr(sampling, key) for key in Sampling.__slots__}, lines=lines or {})
 
 
 def with_block(spec: RunSpec, access: Access, block: Block) -> tuple[RunSpec, Access]:

@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> Table:
     try:
         text = data.decode("utf-8-sig")
         _refuse_aliases(text, path)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_loader())
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
     except yaml.MarkedYAMLError as error:
@@ -50,11 +50,18 @@ def read_yaml(path: Path) -> Table:
     return tree
 
 
+def _loader() -> type[yaml.SafeLoader | yaml.CSafeLoader]:
+    """Return the loader in C where PyYAML was built with it: it is ten times as fast."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def _refuse_aliases(text: str, path: Path) -> None:
     import yaml
 
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_loader()):
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
         if isinstance(event, yaml.AliasEvent):
             raise UserError(f"{path}:{line}: aliases (*{event.anchor}) are not supported; write the value out")
@@ -68,7 +75,7 @@ def _converted(node: yaml.Node, path: Path, errors: list[str]) -> Node:
 
     where = f"{path}:{node.start_mark.line + 1}"
     if isinstance(node, yaml.ScalarNode):
-        return Text(node.value, where, quoted=node.style is not None)
+        return Text(node.value, where, quoted=bool(node.style))
     if isinstance(node, yaml.SequenceNode):
         return Items(tuple(_converted(item, path, errors) for item in node.value), where)
     table = Table({}, where)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from saiten.errors import UserError
 from saiten.models.body import PLAIN, RESERVED, Form, check_extra_body, dropped, encode_body, sampling_fields
-from saiten.models.providers import Endpoint, find_provider
+from saiten.models.provider_table import find_provider
+from saiten.models.providers import Endpoint
 from saiten.types import Message, Sampling
 
 MESSAGES = (Message(role="system", content="s"), Message(role="user", content="u"))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from saiten.errors import UserError
-from saiten.models.providers import PROVIDERS, Endpoint, find_provider, resolve_endpoint
+from saiten.models.provider_table import ALL, builtin_providers, find_provider
+from saiten.models.providers import Endpoint, resolve_endpoint
 from saiten.types import Access, RunSpec
 
 SECRET = "sk-very-secret"
@@ -17,11 +18,11 @@ def test_run_directories_keep_the_paths_of_old_runs() -> None:
     assert find_provider("openai").path == ""
     assert find_provider("vllm").path == "hosted_vllm"
     assert find_provider("deepinfra").path == "deepinfra"
-    assert {p.litellm_prefix for p in PROVIDERS.values()} >= {"openai", "hosted_vllm", "deepinfra", "gemini"}
+    assert {p.litellm_prefix for p in builtin_providers().values()} >= {"openai", "hosted_vllm", "deepinfra", "gemini"}
 
 
 def test_paths_of_different_providers_differ() -> None:
-    paths = [provider.path for provider in PROVIDERS.values()]
+    paths = [provider.path for provider in builtin_providers().values()]
     assert len(set(paths)) == len(paths)
 
 
@@ -134,7 +135,9 @@ def test_what_costs_money(provider: str, url: str | None, paid: bool) -> None:
     ],
 )
 def test_what_is_on_this_machine(host: str, loopback: bool) -> None:
-    assert Endpoint(provider=PROVIDERS["custom"], base_url=f"http://{host}:1/v1", model="m").loopback is loopback
+    assert (
+        Endpoint(provider=builtin_providers()["custom"], base_url=f"http://{host}:1/v1", model="m").loopback is loopback
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,4 +153,4 @@ def test_what_is_on_this_machine(host: str, loopback: bool) -> None:
 )
 def test_reasoning_models_of_openai_take_no_generation_parameters(provider: str, model: str, fixed: bool) -> None:
     endpoint = resolve_endpoint(spec(provider, model), Access(api_key="k"), {})
-    assert endpoint.fixed_sampling is fixed
+    assert (ALL in endpoint.unsent) is fixed

@@ -228,6 +228,9 @@ def test_the_file_is_strict_json_and_names_the_settings(tmp_path: Path) -> None:
     told = json.loads(place.aggregated.read_text(), parse_constant=pytest.fail)
     assert told["results"]["jmmlu"] == pytest.approx(6 / 9)
     assert told["custom_settings"] == {"path": "", "name": "greedy", "version": ""}
+    used = {"path": "p.yaml", "name": "greedy", "version": "2"}
+    place.manifest.write_text(json.dumps({"spec": {"settings": "greedy", "settings_used": used | {"origins": {}}}}))
+    assert write_aggregated(place)["custom_settings"] == used
 
 
 def test_a_doubt_does_not_vanish_where_every_subset_is_perfect() -> None:

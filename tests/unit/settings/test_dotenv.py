@@ -89,6 +89,13 @@ def test_a_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
         read_dotenv(path)
 
 
+def test_values_of_lines_above_are_filled_in_and_nothing_else() -> None:
+    text = "A=x\nB=\"${A}/$A-\\$A\"\nC=$A/y\nD='$A'\n"
+    assert parse_dotenv(text, "t") == {"A": "x", "B": "x/x-$A", "C": "x/y", "D": "$A"}
+    with pytest.raises(UserError, match="t:1: B: only"):
+        parse_dotenv("B=$A\nA=1", "t")
+
+
 def test_files_that_are_not_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
         read_dotenv(tmp_path / "absent")

@@ -1,0 +1,158 @@
+"""`saiten settings` and `saiten run --settings`: what is shown is what is sent, and what was used is in the results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command import Saiten, questions
+from tests.helpers.faultd import FaultServer
+
+BLOCKS = """\
+warm:
+  system_message: 丁寧に答えてください。
+  temperature: 0.6
+  top_p: 0.95
+  max_new_tokens: 512
+  reasoning_effort: low
+  chat_template_kwargs: {enable_thinking: false}
+  version: "3"
+broken_elsewhere:
+  version: 1
+"""
+
+
+@pytest.fixture
+def saiten(tmp_path: Path) -> Saiten:
+    return Saiten(tmp_path)
+
+
+def settings_file(saiten: Saiten, name: str = "custom_model_settings/vllm/test-model.yaml", text: str = BLOCKS) -> Path:
+    path = saiten.folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def rows(out: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return (benchmark, setting) -> (value, origin) of what `settings show` prints."""
+    found = {}
+    lines = out.splitlines()
+    heading = next(line for line in lines if line.startswith("benchmark "))
+    starts = [heading.index(word) for word in ("benchmark", "setting", "value", "from")]
+    for line in lines[lines.index(heading) + 2 :]:
+        cells = [line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        found[cells[0], cells[1]] = (cells[2], cells[3])
+    return found
+
+
+def test_what_is_shown_is_what_is_sent_and_what_was_used_is_recorded(saiten: Saiten) -> None:
+    settings_file(saiten)
+    quiz = questions(saiten.folder, 2, temperature=0.2)
+    options = ("--settings", "warm", "--max-tokens", "99")
+    shown = saiten(*("settings", "show", "test-model", "--provider", "vllm", "--benchmarks", str(quiz)), *options)
+    assert shown.returncode == 0, shown.stderr
+    told = rows(shown.stdout)
+    file = "custom_model_settings/vllm/test-model.yaml"
+    assert told["quiz", "temperature"] == ("0.6", f"{file}:3")
+    assert told["quiz", "max_tokens"] == ("99", "command line")
+    assert told["(all)", "system_message"][1] == f"{file}:2"
+    warning = f"saiten: warning: temperature 0.6 ({file}:3) replaces quiz's own of 0.2"
+    assert warning in shown.stderr
+
+    with FaultServer() as server:
+        done = saiten.run(server.base_url, [quiz], *options)
+    assert done.returncode == 0, done.stderr
+    assert warning in done.stderr
+    sent = server.ledger[0].body
+    for (_, setting), (value, _) in told.items():
+        if setting in {"temperature", "top_p", "max_tokens", "reasoning_effort", "chat_template_kwargs"}:
+            assert json.dumps(sent[setting]).strip('"') == value, setting
+    assert sent["messages"][0] == {"role": "system", "content": "丁寧に答えてください。"}
+
+    run = saiten.folder / "results" / "hosted_vllm" / "test-model" / "warm"
+    used = json.loads((run / "run.json").read_text())["spec"]["settings_used"]
+    assert (used["path"], used["name"], used["version"]) == (file, "warm", "3")
+    assert used["origins"]["temperature"] == f"{file}:3"
+    assert used["origins"]["max_tokens"] == "command line"
+    aggregated = json.loads((run / "aggregated_results.json").read_text())
+    assert aggregated["custom_settings"] == {"path": file, "name": "warm", "version": "3"}
+
+
+def test_settings_that_changed_are_another_specification(saiten: Saiten) -> None:
+    file = settings_file(saiten)
+    quiz = questions(saiten.folder, 1)
+    with FaultServer() as server:
+        assert saiten.run(server.base_url, [quiz], "--settings", "warm").returncode == 0
+        file.write_text(BLOCKS.replace("top_p: 0.95", "top_p: 0.9"))
+        done = saiten.run(server.base_url, [quiz], "--settings", "warm")
+    assert done.returncode == 4
+    assert "top_p: 0.95 -> 0.9" in done.stderr
+
+
+def test_settings_that_are_not_there_are_never_passed_over(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 1)
+    done = saiten.run("http://127.0.0.1:9/v1", [quiz], "--settings", "warm")
+    assert done.returncode == 4
+    assert "no settings 'warm' for test-model: there is no folder custom_model_settings here" in done.stderr
+    settings_file(saiten)
+    done = saiten.run("http://127.0.0.1:9/v1", [quiz], "--settings", "warn")
+    assert done.returncode == 4
+    assert "did you mean 'warm'?" in done.stderr
+
+
+def test_the_repository_of_dot_env_is_looked_into_and_results_go_to_its_store(saiten: Saiten) -> None:
+    repository = saiten.folder / "repository"
+    settings_file(saiten, "repository/custom_model_settings/vllm/test-model.yaml")
+    env = saiten.folder / ".env"
+    env.write_text(f'REPO_PATH="{repository}"\nSTORE_PATH="{saiten.folder}/store"\n')
+    env.chmod(0o600)
+    with FaultServer() as server:
+        done = saiten.run(server.base_url, [questions(saiten.folder, 1)], "--settings", "warm")
+    assert done.returncode == 0, done.stderr
+    assert (saiten.folder / "store/results/hosted_vllm/test-model/warm/run.json").exists()
+    assert server.ledger[0].body["top_p"] == 0.95
+
+
+def test_check_tells_all_errors_of_all_files(saiten: Saiten) -> None:
+    settings_file(saiten)
+    settings_file(saiten, "custom_model_settings/common_settings.yaml", "a:\n  tempratur: 1\n  top_p: 3\n")
+    settings_file(saiten, "providers.yaml", "mine:\n  max_n: 0\n  base_url: example.org\nopenai:\n  prices: 3\n")
+    done = saiten("settings", "check")
+    assert done.returncode == 4
+    lines = done.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:-1]] == [
+        "providers.yaml:2",
+        "providers.yaml:3",
+        "providers.yaml:5",
+        "custom_model_settings/common_settings.yaml:2",
+        "custom_model_settings/common_settings.yaml:3",
+    ]
+    assert lines[-1] == "3 files checked, 5 errors"
+    good = saiten("settings", "check", "custom_model_settings/vllm/test-model.yaml")
+    assert (good.returncode, good.stdout) == (0, "1 files checked, 0 errors\n")
+
+
+def test_env_tells_everything_that_is_wrong_with_the_file(saiten: Saiten) -> None:
+    template = saiten("settings", "env", "--template")
+    env = saiten.folder / ".env"
+    env.write_text(template.stdout + "OPENAI_API_KEI=canary\nX=$(canary)\n")
+    env.chmod(0o600)
+    done = saiten("settings", "env")
+    assert done.returncode == 4
+    assert ".env:6: GROUP_AND_NAME still has the template's value" in done.stdout
+    assert "did you mean 'OPENAI_API_KEY'" in done.stdout
+    assert "X: only ${NAME} of a line above is replaced" in done.stdout
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_a_key_that_is_still_the_templates_is_no_key(saiten: Saiten) -> None:
+    env = saiten.folder / ".env"
+    env.write_text('DEEPINFRA_API_KEY="..."\n')
+    env.chmod(0o600)
+    quiz = str(questions(saiten.folder, 1))
+    done = saiten("run", "m", "--provider", "deepinfra", "--benchmarks", quiz)
+    assert done.returncode == 4
+    assert "needs an API key: set the environment variable DEEPINFRA_API_KEY" in done.stderr
