@@ -17,7 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="models as they were named when they were run")
     parser.add_argument("--settings", metavar="TEXT", help="only runs with these settings; all of them otherwise")
-    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="the folder that has results/ (default: here)")
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="the folder that has results/ (default: STORE_PATH, or here)"
+    )
     parser.add_argument(
         "--from",
         dest="old",
@@ -60,12 +62,13 @@ def show(told: list[dict[str, Any]]) -> None:
 
 def from_runs(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Aggregate every run of the models, and write each run's aggregated_results.json."""
-    from saiten.models.providers import PROVIDERS
+    from saiten.models.provider_table import provider_table
     from saiten.results.aggregate import write_aggregated
     from saiten.results.find import find_runs
+    from saiten.settings.environment import default_output
 
-    root = args.output_dir or Path()
-    folders = [provider.path for provider in PROVIDERS.values()]
+    root = args.output_dir or default_output()
+    folders = [provider.path for provider in provider_table().values()]
     runs = [run for model in args.models for run in find_runs(root, model, folders, args.settings)]
     return [write_aggregated(run.layout, allow_debug=args.allow_debug) for run in runs]
 
@@ -96,13 +99,13 @@ def old_folder(root: Path, model: str | None, settings: str) -> Path:
 
 def write_old(root: Path, told: dict[str, Any], settings: str) -> None:
     """Write the aggregated results where those of a run of saiten would be; never over one."""
-    from saiten.models.providers import PROVIDERS
+    from saiten.models.provider_table import provider_table
     from saiten.results.files import write_json
     from saiten.results.layout import Layout
     from saiten.types import RunSpec
 
     prefix, _, name = told["model"].partition("/")
-    provider = next((p for p in PROVIDERS.values() if p.litellm_prefix == prefix and name), None)
+    provider = next((p for p in provider_table().values() if p.litellm_prefix == prefix and name), None)
     spec = RunSpec(model=name if provider else told["model"], benchmarks=(), settings=settings)
     layout = Layout.of(root, spec, provider_path=provider.path if provider else "", litellm_prefix="")
     if layout.manifest.exists():
