@@ -68,6 +68,16 @@ def test_several_runs_make_one_sheet(saiten: Saiten) -> None:
     assert "hosted_vllm/test-model hot" in table
 
 
+def test_an_n_sample_form_is_exported_under_its_old_name(saiten: Saiten) -> None:
+    with FaultServer() as server:
+        assert saiten.run(server.base_url, ["sample_math_N4"], "--max-samples", "2").returncode == 0
+    (path,) = saiten.folder.glob("outputs/results/**/results_*.json")
+    data = json.loads(path.read_bytes())
+    assert {"extractive_match_pass@2:4", "extractive_match_maj@4:4"} <= set(data["results"]["swallow|sample_math_N4|0"])
+    assert saiten.aggregated()["status"]["sample_math_maj@4:4"].startswith("debug")
+    assert saiten.aggregated()["n"]["sample_math_maj@4:4"] == 2
+
+
 def test_results_of_the_old_system_are_read_and_written_out(saiten: Saiten) -> None:
     folder = saiten.folder / "old" / "hosted_vllm" / "org" / "model" / "greedy"
     folder.mkdir(parents=True)

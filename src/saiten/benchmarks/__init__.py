@@ -7,6 +7,7 @@ A selector is one of
     mmlu*  ja  en  all  demo                       a glob over names, a group
     path/to/my.py  path/to/my.py:subset            a user's own file, which defines BENCHMARK
     name                                           a benchmark of another package (entry points `saiten.benchmarks`)
+    math_500_N16  aime_N16:24                      a benchmark of this package asked N times, by name or old id
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from saiten.benchmarks.index import GROUPS, builtin, entry_points, group
 from saiten.benchmarks.known import OLD_TASKS
 from saiten.benchmarks.load import load_builtin, load_entry_point, load_file
+from saiten.benchmarks.repeated import parse, repeated
 from saiten.errors import UsageError, UserError, suggestion
 from saiten.types import Benchmark
 
@@ -89,8 +91,14 @@ def _references(selector: str) -> Sequence[tuple[str, str | None]]:
 def _by_name(selector: str) -> Sequence[tuple[str, str | None]]:
     """Resolve a name, a glob over names, or an old task name, with or without a subset."""
     name, _, subset = selector.partition(":")
+    stated = [known for known, entry in builtin().items() if subset and entry.task() == selector]
+    if stated:
+        return [(stated[0], None)]
     if name in builtin():
         return [(name, subset or None)]
+    form = parse(selector)
+    if form is not None and not any(mark in name for mark in "*?["):
+        return [(f"{known}_N{form[1]}", pattern) for known, pattern in _by_name(form[0])]
     if any(mark in name for mark in "*?["):
         matching = [known for known in names() if fnmatchcase(known, name)]
         if matching:
@@ -136,7 +144,11 @@ def _by_task(task: str) -> Sequence[tuple[str, str | None]]:
     for name, known in stated.items():
         if known == base and subset:
             return [(name, subset)]
-    return [(name, None) for name, known in stated.items() if known.startswith(f"{task}:")]
+    superset = [(name, None) for name, known in stated.items() if known.startswith(f"{task}:")]
+    form = parse(task)
+    if superset or form is None:
+        return superset
+    return [(f"{name}_N{form[1]}", pattern) for name, pattern in _by_task(form[0])]
 
 
 def _unknown(selector: str, name: str) -> str:
@@ -153,6 +165,9 @@ def _load(reference: str) -> Benchmark:
     entry = builtin().get(reference)
     if entry is not None:
         return load_builtin(entry.language, entry.name)
+    form = parse(reference)
+    if form is not None and form[0] in builtin():
+        return repeated(_load(form[0]), form[1])
     return load_entry_point(entry_points()[reference])
 
 

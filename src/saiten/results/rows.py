@@ -115,6 +115,8 @@ def _rules() -> Iterator[Rule]:
     yield from _voted("math_500", "math_500_N16")
     yield from _voted("aime_2024_2025", "aime_N16", how="micro")
     yield from _levels("ifbench", "ifbench_singleturn")
+    # New rows here.
+    yield Rule(name="aime_2026", tasks=("aime:26",))
 
 
 RULES = tuple(_rules())

@@ -13,12 +13,12 @@ from saiten.benchmarks import find, select
 from saiten.benchmarks.check import check
 from saiten.benchmarks.trial import choice
 from saiten.errors import UsageError
-from saiten.results.rows import ROWS as OLD_ROWS
+from saiten.results.rows import OLD_ROWS
 from saiten.scoring.math import MathAnswer
 from saiten.types import Benchmark, Document
 from tests.unit.benchmarks.golden import ROWS, own_document
 
-MATHEMATICS = ("math_100_ja", "polymath_ja", "aime")
+MATHEMATICS = ("math_100_ja", "polymath_ja", "aime", "aime_26")
 CHOICES = (
     "gpqa_ja",
     "jgpqa",
@@ -54,6 +54,7 @@ MARKERS = {
     "mmlu_prox_ja": "「回答: $選択肢」",
     "math_100_ja": "\n回答: $\\boxed{ANSWER}$\n",
     "polymath_ja": "\n回答: $\\boxed{ANSWER}$\n",
+    "aime_26": r"'Therefore, the final answer is: $\boxed{ANSWER}$. I hope it is correct'",
     "aime": r"'Therefore, the final answer is: $\boxed{ANSWER}$. I hope it is correct'",
 }
 NO_REASONING = ("jamcqa", "polymath_ja")
@@ -73,6 +74,7 @@ SUMMARY = {
     "mmlu_prox_ja": [*(f"mmlu_prox_japanese_{name}" for name in CATEGORIES), "mmlu_prox_japanese"],
 }
 NEW_ROWS = {
+    "aime_26": ["aime_2026"],
     "jamcqa": ["jamcqa"],
     "jamcqa_cot": ["jamcqa_cot"],
     "jgpqa": ["jgpqa_diamond", "jgpqa_main", "jgpqa_extended"],
@@ -86,6 +88,7 @@ OLD_IDS = {
     "swallow|math_100_japanese|0|0": ("math_100_ja", 1),
     "swallow|aime|0|0": ("aime", 2),
     "swallow|aime:24|0|0": ("aime", 1),
+    "swallow|aime:26|0|0": ("aime_26", 1),
     "swallow|mmlu_english|0|0": ("mmlu", 57),
     "swallow|mmlu_english:astronomy|0|0": ("mmlu", 1),
     "swallow|mmlu_pro_english|0|0": ("mmlu_pro", 91),

@@ -11,7 +11,7 @@ import pytest
 from saiten.benchmarks import find, select
 from saiten.benchmarks.trial import choice
 from saiten.datasets import open_rows, seeded_order
-from saiten.results.rows import ROWS as OLD_ROWS
+from saiten.results.rows import OLD_ROWS
 from saiten.types import Benchmark, Document, Metric
 from tests.helpers.extras import needs
 from tests.helpers.mirror import mirror_context

@@ -61,10 +61,10 @@ def test_the_order_is_that_of_the_old_system() -> None:
 
 def test_every_row_stands_once() -> None:
     assert len(ROWS) == len(set(ROWS))
-    assert (len(OLD_ROWS), len(ROWS)) == (107, 148)
+    assert (len(OLD_ROWS), len(ROWS)) == (107, 149)
     assert ROWS[107:110] == ("jgpqa_diamond", "jamcqa", "jamcqa_cot")
     assert ROWS[110] == "jgpqa_diamond_pass@1:16"
-    assert ROWS[-2:] == ("ifbench_inst_level_strict_acc", "ifbench_average")
+    assert ROWS[146:] == ("ifbench_inst_level_strict_acc", "ifbench_average", "aime_2026")
 
 
 def test_rows_of_a_run_have_values_and_the_rest_is_minus_one(aggregate: Aggregate) -> None:
