@@ -8,7 +8,8 @@ Differs: not a part of `aime`, whose row is about 2024 and 2025.
 
 from __future__ import annotations
 
-from saiten.benchmarks.en import aime
+from saiten.benchmarks.en.aime import document
+from saiten.benchmarks.en.math_500 import PROMPT
 from saiten.scoring.math import MathAnswer
 from saiten.scoring.metrics import answered
 from saiten.types import Benchmark, Dataset, Duration, Sampling, SummaryRow
@@ -24,8 +25,8 @@ BENCHMARK = Benchmark(
         configs={"": "default"},
         columns=("problem", "answer"),
     ),
-    document=aime.document,
-    prompt=aime.PROMPT,
+    document=document,
+    prompt=PROMPT,
     scorer=MathAnswer(gold="expression"),
     metrics=answered,
     sampling=Sampling(temperature=0.0),
