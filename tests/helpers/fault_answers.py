@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def _usage(body: Mapping[str, Any], replies: Sequence[Reply]) -> dict[str, Any]:
     return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
 
-def whole_answer(body: Mapping[str, Any], replies: Sequence[Reply], *, usage: bool) -> dict[str, Any]:
+def whole_answer(body: Mapping[str, Any], replies: Sequence[Reply], *, usage: bool | str) -> dict[str, Any]:
     """Return the answer as one JSON object."""
     choices = []
     for index, reply in enumerate(replies):
@@ -88,7 +88,7 @@ def _deltas(index: int, reply: Reply, *, chat: bool) -> list[dict[str, Any]]:
     return [*({"index": index, "delta": d, "finish_reason": None} for d in deltas), last | {"delta": {}}]
 
 
-def streamed_answer(body: Mapping[str, Any], replies: Sequence[Reply], *, usage: bool) -> list[str]:
+def streamed_answer(body: Mapping[str, Any], replies: Sequence[Reply], *, usage: bool | Literal["always"]) -> list[str]:
     """Return the answer as server-sent events: choices interleaved, a few characters each."""
     rows = [_deltas(index, reply, chat="messages" in body) for index, reply in enumerate(replies)]
     longest = max((len(row) for row in rows), default=0)
@@ -96,6 +96,6 @@ def streamed_answer(body: Mapping[str, Any], replies: Sequence[Reply], *, usage:
     chunks: list[dict[str, Any]] = [
         head | {"choices": [row[step]]} for step in range(longest) for row in rows if step < len(row)
     ]
-    if usage and (body.get("stream_options") or {}).get("include_usage"):
+    if usage == "always" or (usage and (body.get("stream_options") or {}).get("include_usage")):
         chunks.append(head | {"choices": [], "usage": _usage(body, replies)})
     return ["data: " + json.dumps(chunk, ensure_ascii=False) for chunk in chunks] + ["data: [DONE]"]

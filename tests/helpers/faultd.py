@@ -31,7 +31,7 @@ from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from tests.helpers.fault_answers import Answer, Reply, default_answer, prompt_of, streamed_answer, whole_answer
 
@@ -127,7 +127,7 @@ class FaultServer:
         key: str | None = None,
         max_n: int | None = None,
         gives_n: int | None = None,
-        usage: bool = True,
+        usage: bool | Literal["always"] = True,
         folder: Path | None = None,
         port: int = 0,
     ) -> None:

@@ -112,6 +112,7 @@ NO_MODEL = re.compile(
     r"model.{0,200}(?:not (?:found|exist|available)|does not exist)|no such model|unknown model",
     re.IGNORECASE | re.DOTALL,
 )
+AGAIN_IN = re.compile(r"again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.IGNORECASE)
 STREAM_FIELD = re.compile(r"\bstream(?:ing)?\b", re.IGNORECASE)
 N_WORD = re.compile(r"(?<![\w-])['\"`]?n['\"`]?(?:\s*[=>]|(?![\w']))", re.IGNORECASE)
 TRY_AGAIN = frozenset({408, 409, 425})
@@ -140,6 +141,10 @@ class ErrorBody:
     type: str = ""
     code: str = ""
     param: str = ""
+    wait: float | None = None
+    """Seconds to wait, where the object says so (Google's RetryInfo, or in words)."""
+    counted_per_time: bool = False
+    """Whether it names a wait in a field of its own: then even words about quota are about a rate."""
 
     @property
     def all(self) -> str:
@@ -165,9 +170,31 @@ def read_error_object(found: Any) -> ErrorBody:
         if isinstance(inner, dict):
             message = inner.get("message") or inner.get("detail") or inner.get("msg") or ""
             words = {key: str(inner.get(key) or "") for key in ("type", "code", "param")}
-            return ErrorBody(message=message if isinstance(message, str) else str(message), **words)
+            message = message if isinstance(message, str) else str(message)
+            delay = _retry_info(inner.get("details"))
+            wait = _wait_in_words(message) if delay is None else delay
+            return ErrorBody(message=message, wait=wait, counted_per_time=delay is not None, **words)
         found = inner
-    return ErrorBody(message=str(found))
+    return ErrorBody(message=str(found), wait=_wait_in_words(str(found)))
+
+
+def _retry_info(details: Any) -> float | None:
+    """Return the seconds of a google.rpc.RetryInfo among an error's details: `{"retryDelay": "39s"}`."""
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and delay.endswith("s") and (seconds := _number(delay[:-1], 1.0)) is not None:
+            return seconds if 0.0 < seconds < 1e9 else None
+    return None
+
+
+def _wait_in_words(message: str) -> float | None:
+    """Return the seconds of "try again in 2m7.5s" (OpenAI, Groq)."""
+    match = AGAIN_IN.search(message)
+    if match is None:
+        return None
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
+    total = 3600 * hours + 60 * minutes + seconds + milliseconds / 1000
+    return total if 0.0 < total < 1e9 else None
 
 
 def response_failure(status: int, headers: Mapping[str, str], body: bytes, sent: Sent) -> Failure:
@@ -180,7 +207,7 @@ def response_failure(status: int, headers: Mapping[str, str], body: bytes, sent:
             message=failure.message,
             status=status,
             overload=failure.overload,
-            retry_after=retry_after(headers),
+            retry_after=asked if (asked := retry_after(headers)) is not None else error.wait,
         )
     return failure
 
@@ -196,7 +223,7 @@ def error_failure(status: int, error: ErrorBody, sent: Sent) -> Failure:
             f"the endpoint redirects ({status}); that is not followed, for the key would go along: correct --base-url"
         )
         return Failure(kind=Kind.FATAL, message=message, status=status, resumable=False)
-    if status == 402 or (status in {403, 429} and QUOTA.search(error.all)):
+    if status == 402 or (status in {403, 429} and QUOTA.search(error.all) and not error.counted_per_time):
         return Failure(kind=Kind.FATAL, message=f"quota exhausted ({said})", status=status)
     if status == 429:
         return Failure(kind=Kind.RATE_LIMITED, message=said, status=status, overload=True)

@@ -60,8 +60,11 @@ class _Parts:
         content = said.content
         if content is not None:
             self.content_seen = True
-            if content:
-                self.text.append(content if isinstance(content, str) else _text_parts(content))
+            if isinstance(content, str):
+                self.text.append(content)
+            else:
+                self.text.append(_text_parts(content))
+                self.reasoning.append(_thinking_parts(content))
         thought = said.reasoning or said.reasoning_content
         if thought:
             self.reasoning.append(thought)
@@ -86,6 +89,13 @@ class _Parts:
 def _text_parts(content: list[Any]) -> str:
     """Join the text parts of a content that is a list; other parts say nothing that can be scored."""
     texts = (part.get("text") if isinstance(part, dict) else part for part in content)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _thinking_parts(content: list[Any]) -> str:
+    """Join what Mistral's models thought: `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}`."""
+    thoughts = [part.get("thinking") for part in content if isinstance(part, dict)]
+    texts = (_text_parts(thought) if isinstance(thought, list) else thought for thought in thoughts)
     return "".join(text for text in texts if isinstance(text, str))
 
 

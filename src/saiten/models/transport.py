@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOOP_CHECK_EVENTS = 512
 """Chunks between two looks for a loop, where loops are cut."""
 KEY_SHOWN = "[API key]"
+SHORTEST_SECRET = 8
+"""Keys below this length are words like `none` or `k`: taken out of messages, they would spoil their meaning."""
 FAREWELL_SECONDS = 1.0
 """How long a server may keep the connection open after it said that the stream is over."""
 
@@ -149,7 +151,7 @@ class Transport:
         self._cut_loops = cut_loops
         self._watch = Watch(limits)
         self._urls: dict[str, URL] = {}
-        self._key = endpoint.api_key
+        self._key = endpoint.api_key if endpoint.api_key and len(endpoint.api_key) >= SHORTEST_SECRET else None
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "saiten"}
         if endpoint.api_key:
             self._headers["Authorization"] = f"Bearer {endpoint.api_key}"

@@ -205,3 +205,28 @@ def test_errors_before_the_request_was_sent() -> None:
     assert connection_failure(OSError(errno.EMFILE, "Too many open files")).kind is Kind.NO_FILES
     assert connection_failure(ssl.SSLCertVerificationError("self-signed")).kind is Kind.FATAL
     assert connection_failure(OSError()).message == "OSError"
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 7.66s.", 7.66),
+        ("try again in 2m59.5s", 179.5),
+        ("Please try again in 120ms. Visit …", 0.12),
+        ("try again in 1h", 3600.0),
+        ("try again in a while", None),
+        ("try again in 0s", None),
+    ],
+)
+def test_a_wait_in_words_is_read_where_no_header_says_one(words: str, seconds: float | None) -> None:
+    body = json.dumps({"error": {"message": words}}).encode()
+    assert response_failure(429, {}, body, Sent()).retry_after == (seconds and pytest.approx(seconds))
+    assert response_failure(429, {"Retry-After": "3"}, body, Sent()).retry_after == 3.0
+
+
+def test_googles_quota_for_a_minute_is_a_rate_limit_and_one_without_a_wait_is_not() -> None:
+    error = {"code": 429, "message": "You exceeded your current quota, please check your plan and billing details"}
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "39.5s"}
+    limited = response_failure(429, {}, json.dumps([{"error": error | {"details": [info]}}]).encode(), Sent())
+    assert (limited.kind, limited.retry_after) == (Kind.RATE_LIMITED, 39.5)
+    assert response_failure(429, {}, json.dumps([{"error": error}]).encode(), Sent()).kind is Kind.FATAL
