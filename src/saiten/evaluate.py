@@ -29,6 +29,7 @@ from saiten.engine.score import BenchmarkScorer
 from saiten.engine.writer import writer_name
 from saiten.errors import UserError
 from saiten.models.providers import Endpoint, resolve_endpoint
+from saiten.models.reasoning import is_ours
 from saiten.part import Part
 from saiten.results import manifest
 from saiten.results.aggregate import write_aggregated
@@ -37,7 +38,7 @@ from saiten.results.details import DetailsWriter
 from saiten.results.export import export_results
 from saiten.results.layout import Layout, timestamp
 from saiten.results.summary import BenchmarkResult, RunResult
-from saiten.types import Access, RunSpec
+from saiten.types import Access, ModelServer, RunSpec
 
 PACK_ABOVE_BYTES = 16 << 20
 """Journal files of a complete run are compressed above this size; smaller ones stay readable with `less`."""
@@ -76,6 +77,7 @@ def evaluate(
     endpoint = resolve_endpoint(spec, access, os.environ)
     progress = starting(spec, access.part)
     refuse_second(layout.run, progress)
+    server = access.server or own_server(spec, access, endpoint, layout)
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, access.part)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
@@ -90,6 +92,7 @@ def evaluate(
             observer=observer or Quiet(),
             on_last=writer.start,
             progress=progress,
+            server=server,
         )
         ask(asking)
         if access.part.shards > 1:
@@ -105,6 +108,15 @@ def standing(spec: RunSpec, layout: Layout, part: Part) -> tuple[int, int]:
         plans = plan_run(spec, layout, stack, part)
         due = sum(plan.due for plan in plans)
         return due, due - choices_owed(plans)
+
+
+def own_server(spec: RunSpec, access: Access, endpoint: Endpoint, layout: Layout) -> ModelServer | None:
+    """Return the server that the model needs: none where somebody else serves it (a provider, or a base URL)."""
+    if not endpoint.provider.own_server or access.base_url is not None:
+        return None
+    from saiten.servers.serving import Serving
+
+    return Serving(spec=spec, logs=layout.run, is_ours=is_ours)
 
 
 def rescore(

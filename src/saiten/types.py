@@ -469,6 +469,44 @@ class RunSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Where a server of ours answers, and how it wants to be asked."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    reasoning_parser: str | None = None
+    """Parser for the text, where the server does not tell reasoning from answer itself."""
+    slots: int | None = None
+    """Choices that it works on at the same time, where that is known."""
+    repetition_detection: bool = True
+    """Whether this server can end answers that repeat themselves."""
+    effort_in_template: bool = False
+    """Whether the model's chat template reads `reasoning_effort`."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What run.json records of the server: version, command, plan."""
+
+
+class ModelServer(Protocol):
+    """A server that is started for a run when there is something to ask, and stopped when there is not."""
+
+    async def start(self, tell: Callable[[str], None]) -> Reached:
+        """Start it and wait for its first token. Raises UserError or EndpointError."""
+        ...
+
+    async def ended(self) -> None:
+        """Return when the server has ended by itself."""
+        ...
+
+    async def restart(self) -> None:
+        """Start it again, at the same address and with the same arguments. Raises EndpointError."""
+        ...
+
+    async def stop(self) -> None:
+        """End it; nothing is left behind. Does nothing where it never started."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How the model is reached. Nothing here can move a result: a resumed job has another node and port."""
 
@@ -485,5 +523,7 @@ class Access:
     """How long requests in flight may finish after the first signal to stop."""
     part: Part = field(default_factory=Part)
     """Which part of the run this process asks."""
+    server: ModelServer | None = field(default=None, repr=False)
+    """A server that is started for the run; None: as the specification says."""
     unsafe_code_execution: bool = False
     """Run generated code even where no isolation works. Only on a machine with nothing to lose."""

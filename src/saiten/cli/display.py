@@ -45,6 +45,9 @@ def overall(progress: Progress) -> str:
         f"{tokens:.0f} tokens/s",
         f"{progress.running} running of {progress.ceiling}",
     ]
+    if progress.server is not None:
+        load = progress.server
+        parts.append(f"server: {load.running} running, {load.waiting} waiting" + kv_use(load.kv_use))
     if progress.waiting:
         parts.append(f"{progress.waiting} waiting")
     failed = sum(benchmark.failed for benchmark in progress.benchmarks.values())
@@ -60,6 +63,11 @@ def overall(progress: Progress) -> str:
     if progress.detail:
         parts.append(progress.detail)
     return ", ".join(parts)
+
+
+def kv_use(share: float | None) -> str:
+    """Return how full the server's memory for keys and values is."""
+    return "" if share is None else f", {100 * share:.0f} % of its KV memory"
 
 
 class Lines:

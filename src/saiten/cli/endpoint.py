@@ -87,6 +87,7 @@ def main(args: argparse.Namespace) -> int:
 
 def specification(args: argparse.Namespace, tasks: tuple[str, ...], model: OldModel) -> tuple[RunSpec, Access]:
     """Return what an old command line asks to measure, and how the model is reached."""
+    from saiten.models.provider_table import find_provider
     from saiten.types import Access, RunSpec
 
     spec = RunSpec(
@@ -99,7 +100,8 @@ def specification(args: argparse.Namespace, tasks: tuple[str, ...], model: OldMo
         max_samples=args.max_samples,
         reasoning_parser=model.reasoning_parser,
     )
-    return spec, Access(base_url=model.base_url, api_key=model.api_key, max_n=model.max_n)
+    url = model.base_url or find_provider(model.provider).base_url  # the old program never started a server here
+    return spec, Access(base_url=url, api_key=model.api_key, max_n=model.max_n)
 
 
 def check_options(args: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SPEC = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision", "reasoning_parser")
 SAMPLING = Sampling.__slots__
 SERVER = ServerSpec.__slots__
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 ACCESS = ("base_url", "concurrency", "max_n", "stall_seconds", "drain_seconds", "unsafe_code_execution")
 
 
@@ -56,6 +58,8 @@ def add_run_options(parser: argparse.ArgumentParser, *, hidden: bool = False) ->
     )
     for title, cls, names in groups:
         add_options(parser.add_argument_group(title), cls, names, hidden=hidden)
+    hint = argparse.SUPPRESS if hidden else "use a server of vLLM that runs already, in place of starting one"
+    parser.add_argument("--attach", metavar="URL", help=hint)
 
 
 def chosen(args: argparse.Namespace) -> tuple[RunSpec, Access, Provider]:
@@ -65,6 +69,8 @@ def chosen(args: argparse.Namespace) -> tuple[RunSpec, Access, Provider]:
     spec = specification(args)
     given = given_options(args, ACCESS)
     check_ranges(given)
+    if args.attach is not None and given.setdefault("base_url", args.attach) != args.attach:
+        raise UsageError("--attach and --base-url both say where the server is; give one")
     provider = find_provider(spec.provider)
     return *with_settings(spec, Access(**given), provider), provider
 
@@ -76,13 +82,26 @@ def specification(args: argparse.Namespace) -> RunSpec:
     names = tuple(absolute(part.strip()) for part in args.benchmarks.split(",") if part.strip())
     if not names:
         raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
-    given = given_options(args, SPEC)
+    given = {"provider": default_provider(args.model, args.attach, args.base_url)} | given_options(args, SPEC)
     sampling = given_options(args, SAMPLING)
     server = given_options(args, SERVER)
     check_ranges(given | sampling | server)
     return RunSpec(
         model=args.model, benchmarks=names, sampling=Sampling(**sampling), server=ServerSpec(**server), **given
     )
+
+
+def default_provider(model: str, attach: str | None, base_url: str | None) -> str:
+    """Return who answers where nobody says it: open models are served here, other names are somebody's API."""
+    from saiten.servers.source import is_local
+
+    if attach is not None:
+        return "vllm"
+    if base_url is not None:
+        return "openai"
+    if model.endswith(".gguf"):
+        return "llamacpp"
+    return "vllm" if is_local(model) or HUB_ID.match(model) else "openai"
 
 
 def absolute(name: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from saiten.engine.execute import Executor, LazySandbox
 from saiten.engine.generate import Generator
@@ -15,12 +15,14 @@ from saiten.engine.lengths import Learner
 from saiten.engine.plan import BenchmarkPlan
 from saiten.engine.progress import BenchmarkProgress, Progress
 from saiten.engine.queue import Item, WorkQueue
+from saiten.engine.served import Keeper, start_server
 from saiten.engine.signals import StopRequest, watch_signals
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
 from saiten.models.client import Client
 from saiten.models.providers import Endpoint
-from saiten.types import Access, Generation, RunSpec
+from saiten.results import manifest
+from saiten.types import Access, Generation, ModelServer, Reached, RunSpec
 
 TICK_SECONDS = 0.5
 SHORT_RUN = 2_000
@@ -52,6 +54,8 @@ class Asking:
     observer: Observer
     on_last: Callable[[], None]
     """Called when the last request is on its way."""
+    server: ModelServer | None = None
+    """A server that is started when something is owed."""
     progress: Progress = field(default_factory=Progress)
     notes: list[str] = field(default_factory=list)
 
@@ -119,8 +123,18 @@ class Asking:
         return self.endpoint is not None and any(subset.owes() for plan in self.plans for subset in plan.subsets)
 
     async def _generate(self, commit: GroupCommit, stop: StopRequest, executor: Executor | None) -> SaitenError | None:
+        """Ask what is owed; the server lives no longer than this, so that scoring costs no GPU time."""
         if self.endpoint is None or not self._owes():
             return None
+        try:
+            return await self._ask(self.endpoint, commit, stop, executor)
+        finally:
+            if self.server is not None:
+                await self.server.stop()
+
+    async def _ask(
+        self, endpoint: Endpoint, commit: GroupCommit, stop: StopRequest, executor: Executor | None
+    ) -> SaitenError | None:
         learners = {id(plan): Learner(plan) for plan in self.plans}
 
         def stored(item: Item, repetition: int, generation: Generation) -> None:
@@ -130,7 +144,15 @@ class Asking:
             if executor is not None and item.plan.benchmark.verifier is not None:
                 executor.add(item.plan, item.subset, item.index, repetition, item.turn)
 
-        client = Client.for_run(self.endpoint, self.access, self.spec)
+        reached: Reached | None = None
+        if self.server is not None:
+            self.progress.state = "serving"
+            reached = await start_server(self.server, self.observer.tell, stop)
+            if reached is None:
+                return None
+            manifest.note(self.directory, {"server": reached.facts})
+            endpoint = replace(endpoint, base_url=reached.base_url, api_key=reached.api_key)
+        client = Client.for_run(endpoint, self.access, self.spec, reached)
         async with client:
             info = await client.check()
             self.notes.extend(info.notes)
@@ -143,19 +165,19 @@ class Asking:
                 on_stored=stored,
                 on_last=self.on_last,
                 drain_seconds=self.access.drain_seconds,
-                synced_each=self.endpoint.paid,
+                synced_each=endpoint.paid,
             )
             self.progress.state = "generating"
             self.progress.asking_since = time.time()
             if self.progress.due - self.progress.answered <= SHORT_RUN:
                 self.on_last()
-            watching = asyncio.ensure_future(self._watch(client))
+            helpers = [asyncio.ensure_future(helper) for helper in self._helpers(client, generator)]
             try:
                 await generator.run()
             except EndpointError as error:
                 return error
             finally:
-                watching.cancel()
+                await ended(helpers)
                 self.notes.extend(client.stats.notes)
                 if client.stats.possible_double_charges:
                     self.notes.append(
@@ -165,6 +187,17 @@ class Asking:
                 for learner in learners.values():
                     learner.save()
         return None
+
+    def _helpers(self, client: Client, generator: Generator) -> Iterator[Coroutine[Any, Any, None]]:
+        """Yield what goes on beside the asking until it is cancelled."""
+        yield self._watch(client)
+        if client.endpoint.provider.own_server:
+            yield client.follow_load()
+        if self.server is not None:
+            keeper = Keeper(
+                server=self.server, client=client, generator=generator, progress=self.progress, notes=self.notes
+            )
+            yield keeper.run(self.observer.tell)
 
     async def _watch(self, client: Client) -> None:
         """Copy the client's counters into the progress until cancelled."""
@@ -176,6 +209,7 @@ class Asking:
             self.progress.requests = client.stats.requests_sent
             self.progress.retries = client.stats.retries
             self.progress.paused_seconds = client.stats.paused_seconds
+            self.progress.server = client.load
             await asyncio.sleep(TICK_SECONDS)
 
     async def _tick(self) -> None:
@@ -194,6 +228,15 @@ class Asking:
         self.observer.tell("the job's time is nearly over: finishing what is in flight")
         stop.until = self.access.part.drain_until
         stop.ask("the end of the job's time", Exit.INCOMPLETE)
+
+
+async def ended(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Cancel tasks and wait for them. What one of them raised is raised: it is a bug of ours."""
+    for task in tasks:
+        task.cancel()
+    for found in await asyncio.gather(*tasks, return_exceptions=True):
+        if found is not None and not isinstance(found, asyncio.CancelledError):
+            raise found
 
 
 def first_leaf(errors: BaseExceptionGroup[SaitenError]) -> SaitenError:

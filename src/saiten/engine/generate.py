@@ -62,6 +62,12 @@ class Generator:
         if self.fatal is not None:
             raise self.fatal
 
+    def give_up(self, error: EndpointError) -> None:
+        """End the run: nothing will be answered any more, so what is in flight is not waited for."""
+        self.fatal = self.fatal or error
+        self.stop.draining.set()
+        self.stop.now.set()
+
     async def _launch(self, group: asyncio.TaskGroup) -> None:
         limiter = self.client.limiter
         while not self._stopping():

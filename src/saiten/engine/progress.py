@@ -9,11 +9,12 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from saiten.errors import UserError
+from saiten.models.load import Load
 from saiten.part import Part
 from saiten.results.files import write_json
 from saiten.types import Generation, Outcome
@@ -63,7 +64,7 @@ class Progress:
     """Names of the benchmarks that this process asks."""
     benchmarks: dict[str, BenchmarkProgress] = field(default_factory=dict)
     state: str = "starting"
-    """starting, generating, draining, verifying, scoring, complete, incomplete, interrupted, failed"""
+    """starting, serving, generating, draining, verifying, scoring, complete, incomplete, interrupted, failed"""
     detail: str = ""
     running: int = 0
     ceiling: int = 0
@@ -74,6 +75,10 @@ class Progress:
     """Output tokens seen so far in this start, requests in flight included; an estimate until they end."""
     requests: int = 0
     retries: int = 0
+    restarts: int = 0
+    """How often the model's server died and was started again."""
+    server: Load | None = None
+    """What a server of ours says of its own work."""
     started: float = field(default_factory=time.time)
     asking_since: float | None = None
     """When the first question could be asked, because the server was there."""
@@ -133,6 +138,8 @@ class Progress:
             "waiting": self.waiting,
             "requests": self.requests,
             "retries": self.retries,
+            "restarts": self.restarts,
+            "server": None if self.server is None else asdict(self.server),
             "choices_per_second": round(choices, 3),
             "tokens_per_second": round(tokens, 1),
             "eta_seconds": None if (eta := self.eta_seconds()) is None else round(eta),

@@ -86,6 +86,8 @@ class Asker:
             usage=endpoint.provider.stream_usage == "asked",
             completions=options.completions,
             max_tokens_field=endpoint.provider.max_tokens_field,
+            fields=options.fields,
+            effort_in_template=options.effort_in_template,
         )
         self._health = Health(endpoint, options.policy, limiter, clock, chance)
         self._numbers = itertools.count()

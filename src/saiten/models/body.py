@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from saiten.errors import UserError
 from saiten.models.provider_table import ALL
 from saiten.models.providers import Endpoint
-from saiten.types import Message, Sampling
+from saiten.types import Message, Reached, Sampling, ServerSpec
 
 RESERVED = frozenset({"model", "messages", "prompt", "n", "stream", "stream_options"})
 """Fields that are ours to set."""
@@ -30,6 +31,10 @@ PLAIN = (
 """Fields of Sampling that are sent under their own name, or the provider's for it."""
 
 
+REPEATING = {"min_pattern_size": 4, "max_pattern_size": 512, "min_count": 16}
+"""What vLLM shall take for a loop: 64 tokens at least, so that a rule or a table's border is none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """How requests are put, apart from what they ask. Learnt in part, from refusals."""
@@ -38,8 +43,11 @@ class Form:
     usage: bool = True
     """Ask for the usage at the end of a stream."""
     completions: bool = False
-    """The text completions route: the last user message is the prompt."""
+    """The text completions route: the messages as plain text, one after the other, are the prompt."""
     max_tokens_field: str = "max_tokens"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What this server needs in every request."""
+    effort_in_template: bool = False
 
     @property
     def route(self) -> str:
@@ -54,6 +62,16 @@ class Form:
             return replace(self, stream=False)
         other = "max_tokens" if self.max_tokens_field == "max_completion_tokens" else "max_completion_tokens"
         return replace(self, max_tokens_field=other)
+
+
+def request_fields(served: ServerSpec, reached: Reached | None) -> dict[str, Any]:
+    """Return the fields that a server of ours needs in every request, beside what is asked."""
+    fields: dict[str, Any] = {}
+    if served.chat_template == "base":  # a plain text gets the tokens that its tokenizer puts at the beginning
+        fields["add_special_tokens"] = True
+    if served.repetition_detection and (reached is None or reached.repetition_detection):
+        fields["repetition_detection"] = dict(REPEATING)
+    return fields
 
 
 def check_extra_body(sampling: Sampling) -> None:
@@ -83,14 +101,19 @@ def sampling_fields(sampling: Sampling, endpoint: Endpoint, form: Form) -> dict[
         fields["max_tokens" if form.completions else form.max_tokens_field] = sampling.max_tokens
     if sampling.stop:
         fields["stop"] = list(sampling.stop)
-    return fields | dict(sampling.extra_body or {})
+    if form.effort_in_template and sampling.reasoning_effort is not None:
+        fields["chat_template_kwargs"] = {
+            "reasoning_effort": sampling.reasoning_effort,
+            **(sampling.chat_template_kwargs or {}),
+        }
+    return {**form.fields, **fields, **(sampling.extra_body or {})}
 
 
 def encode_body(messages: tuple[Message, ...], fields: dict[str, Any], *, model: str, n: int, form: Form) -> bytes:
     """Return the body as JSON. Lone surrogates in a prompt are sent escaped."""
     body: dict[str, Any] = {"model": model}
     if form.completions:
-        body["prompt"] = next((m.content for m in reversed(messages) if m.role == "user"), "")
+        body["prompt"] = "\n\n".join(message.content for message in messages)
     else:
         body["messages"] = [{"role": message.role, "content": message.content} for message in messages]
     if n > 1:

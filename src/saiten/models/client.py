@@ -18,15 +18,26 @@ from typing import Self
 
 from saiten.errors import EndpointError
 from saiten.models.asker import Asker, Piece
-from saiten.models.body import check_extra_body, dropped
+from saiten.models.body import check_extra_body, dropped, request_fields
 from saiten.models.clock import Clock, LoopClock
-from saiten.models.limiter import Limiter, ceiling_range
+from saiten.models.failures import Failure
+from saiten.models.limiter import OWN_MOST, Limiter, ceiling_range
+from saiten.models.load import METRICS, SECONDS, Load, Steering, read_load
 from saiten.models.options import WIDE, ClientOptions, connection_room
 from saiten.models.preflight import ServerInfo, check_endpoint
 from saiten.models.providers import Endpoint
+from saiten.models.reasoning import client_parser
+from saiten.models.retry import RetryPolicy
 from saiten.models.stats import Stats
 from saiten.models.transport import Transport
-from saiten.types import Access, Generation, Outcome, Request, RunSpec
+from saiten.types import Access, Generation, Outcome, Reached, Request, RunSpec
+
+LOOK_SECONDS = 10.0
+"""How long a page of metrics may take: a busy server answers late."""
+SILENT_LOOKS = 5
+"""Looks without an answer before a server is taken to have no metrics."""
+SERVED_OUTAGE_SECONDS = 3600.0
+"""A server of ours that died is started again, which may take long; whoever starts it says when to give up."""
 
 
 class Client:
@@ -51,17 +62,24 @@ class Client:
         limits = ceiling_range(paid=endpoint.paid, given=given, room=connection_room())
         self.limiter = Limiter(limits, self._clock)
         self.stats = Stats(self.limiter)
+        self.load: Load | None = None
+        """What a server of ours said last of its own work; None: it does not say."""
         self._asker = Asker(endpoint, self.options, self.limiter, self.stats, clock=self._clock, chance=chance)
         self._transport: Transport | None = None
 
     @classmethod
-    def for_run(cls, endpoint: Endpoint, access: Access, spec: RunSpec) -> Self:
-        """Return the client of a run."""
+    def for_run(cls, endpoint: Endpoint, access: Access, spec: RunSpec, reached: Reached | None = None) -> Self:
+        """Return the client of a run. `reached`: what is known of a server that was started for it."""
+        own, slots = endpoint.provider.own_server, reached.slots if reached else None
         options = ClientOptions(
-            concurrency=access.concurrency,
+            concurrency=access.concurrency or slots,
             stall_seconds=access.stall_seconds,
             max_n=access.max_n,
-            reasoning_parser=spec.reasoning_parser,
+            reasoning_parser=reached.reasoning_parser if reached else client_parser(spec.reasoning_parser, own=own),
+            completions=bool(spec.server.no_chat_template),
+            fields=request_fields(spec.server, reached) if own else {},
+            effort_in_template=reached is not None and reached.effort_in_template,
+            policy=replace(RetryPolicy(), outage_seconds=SERVED_OUTAGE_SECONDS) if reached else RetryPolicy(),
         )
         return cls(endpoint, options)
 
@@ -102,6 +120,23 @@ class Client:
         """
         assert self._transport is not None, "the client is a context manager: enter it first"
         return await check_endpoint(self.endpoint, self._transport, self._clock)
+
+    async def follow_load(self) -> None:
+        """Keep a server of ours full, by its own metrics, until cancelled. Returns where it has none."""
+        assert self._transport is not None, "the client is a context manager: enter it first"
+        steering = Steering(self.options.concurrency or OWN_MOST)
+        silent = 0
+        while silent < SILENT_LOOKS:
+            found = await self._transport.get(METRICS, LOOK_SECONDS)
+            load = read_load(found[1]) if not isinstance(found, Failure) and found[0] == 200 else None
+            silent = silent + 1 if load is None and self.load is None else 0
+            if load is not None:
+                self.load = load
+                limiter = self.limiter
+                wanted = steering.ceiling(load, in_flight=limiter.in_flight, ceiling=limiter.ceiling)
+                if wanted != limiter.ceiling:
+                    limiter.set_ceiling(wanted)
+            await self._clock.sleep(SECONDS)
 
     async def generate(self, request: Request) -> list[Generation]:
         """Return exactly `request.n` generations, in the order of their index.

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from saiten.models.clock import Clock, LoopClock
 
 DECREASE = 0.5
+OWN_MOST = 4096
 OWN_START = 512
 """Choices in flight to a server of ours: twice the sequences that vLLM runs at once by default on most cards."""
 PAID_START = 32
@@ -181,6 +182,12 @@ class Limiter:
         self._generation += 1
         self._level = max(1.0, min(self._level, max(1.0, float(self._in_flight))) * DECREASE)
         return True
+
+    def set_ceiling(self, slots: int) -> None:
+        """Set the ceiling to what a server of ours is full with, by its own word."""
+        self._level = float(max(1, slots))
+        self._most = max(self._most, slots)
+        self._wake()
 
     def cap(self, most: int) -> None:
         """Never go above this from now on (the process has no more file descriptors)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from saiten.models.retry import RetryPolicy
 from saiten.models.transport import Limits
@@ -36,6 +38,10 @@ class ClientOptions:
     """Name of the parser for the text; None: the server tells reasoning from answer, or there is none."""
     completions: bool = False
     """Use the text completions route (base models)."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of every request that the server needs (not what is asked: that is in Sampling)."""
+    effort_in_template: bool = False
+    """Whether the chat template reads reasoning_effort, so that it must stand in chat_template_kwargs."""
     stream: bool | None = None
     """None: stream where the provider can."""
     cut_loops: bool = False

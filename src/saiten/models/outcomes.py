@@ -3,7 +3,7 @@
 The rules, in order; the first that holds decides:
 
 1. CONTENT_FILTER       the server said so: finish_reason `content_filter` (or `safety` and the like).
-2. REPETITION           the text was cut (at the token limit, or by us) while it was repeating itself.
+2. REPETITION           the text was cut while it was repeating itself: at the token limit, by us or by the server.
 3. TRUNCATED            cut at the token limit or for lack of room, whatever came before: answer, nothing or reasoning.
 4. UNCLOSED_REASONING   the server says that it was finished, and yet reasoning began and never ended.
 5. EMPTY                nothing to score: no content, "" or white space only, or tool calls in place of an answer.
@@ -27,7 +27,7 @@ CUT = frozenset({"length", "max_tokens", "model_length", "context_overflow"})
 FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content"})
 """Words for "what the model said is withheld" (OpenAI, Gemini)."""
 REPETITION = "repetition"
-"""The finish_reason of a stream that we closed because it looped."""
+"""The finish_reason of a stream that we closed because it looped, and of one that vLLM ended for the same reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def classify(choice: RawChoice, split: Split, repetition: Repetition | None) -> 
     nothing = split.text is None or not split.text.strip()
     if reason in FILTERED:
         return Outcome.CONTENT_FILTER
-    if cut and repetition is not None:
+    if reason == REPETITION or (cut and repetition is not None):
         return Outcome.REPETITION
     if cut:
         return Outcome.TRUNCATED

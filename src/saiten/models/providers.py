@@ -23,8 +23,13 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
 
     def url(self, route: str) -> str:
-        """Return the address of a route; a query in the base URL (Azure's api-version) stays behind it."""
+        """Return the address of a route; a query in the base URL (Azure's api-version) stays behind it.
+
+        A route that begins with `/..` lies beside the API (`/v1`), not below it.
+        """
         base, mark, query = self.base_url.partition("?")
+        if route.startswith("/../"):
+            base, route = base.removesuffix("/v1"), route.removeprefix("/..")
         return f"{base}{route}{mark}{query}"
 
     @property

@@ -82,6 +82,22 @@ def _joined(parts: list[str]) -> str | None:
     return "\n".join(kept) if kept else None
 
 
+IGNORE = "ignore"
+"""In place of a parser's name: the text is the answer, whatever tags it has."""
+
+
+def is_ours(name: str) -> bool:
+    """Whether a parser of this name works here, on raw text."""
+    return name == "deepseek_r1_markup" or name in NAMED_TAGS or name.startswith("tags:")
+
+
+def client_parser(name: str | None, *, own: bool) -> str | None:
+    """Return the parser to use on the text of a server that somebody else started; a server of vLLM has its own."""
+    if name is None or name == IGNORE or (own and not is_ours(name)):
+        return None
+    return name
+
+
 def find_parser(name: str) -> ReasoningParser:
     """Return the parser of this name. Raises UserError for an unknown one."""
     if name == "deepseek_r1_markup":

@@ -127,6 +127,13 @@ def differences(old: dict[str, Any], spec: RunSpec, benchmarks: dict[str, dict[s
     return changed
 
 
+def note(directory: Path, facts: dict[str, Any]) -> None:
+    """Add facts to run.json that were learnt later: the server that was started."""
+    found = read(directory)
+    if found is not None:
+        write_json(directory / "run.json", found | facts)
+
+
 def claim(
     directory: Path, spec: RunSpec, benchmarks: dict[str, dict[str, Any]], facts: dict[str, Any], *, accept: bool
 ) -> None:

@@ -57,25 +57,31 @@ def default_model(*, python: Path, cache: Path, tell: Callable[[str], None]) -> 
     return packaged_file(SMOLLM2, python=python, cache=cache, tell=tell)
 
 
+def embedded_launch(what: Embedded, *, python: Path, log: Path, start_seconds: float | None = None) -> Launch:
+    """Return how a GGUF file is served. `python` is the interpreter that `install` returned.
+
+    Raises UserError where `what` cannot be served by anybody (no such file, not GGUF).
+    """
+    _check(what)
+    return Launch(
+        command=lambda port: _command(what, python, port),
+        environment={name: value for name in _PASSED_ON if (value := os.environ.get(name)) is not None},
+        key_variable="SAITEN_SERVER_KEY",
+        model=what.name,
+        slots=what.slots,
+        log=log,
+        start_seconds=start_seconds or 600.0,
+        grace_seconds=5.0,
+    )
+
+
 async def start_embedded(what: Embedded, *, python: Path, directory: Path) -> RunningServer:
     """Serve a GGUF file and return when the first token came; the log goes into `directory`.
 
-    `python` is the interpreter that `install` returned. Raises UserError where `what` cannot be served by anybody
-    (no such file, not GGUF) and EndpointError where the server did not start.
+    Raises UserError where `what` cannot be served and EndpointError where the server did not start.
     """
-    _check(what)
-    return await start(
-        Launch(
-            command=lambda port: _command(what, python, port),
-            environment={name: value for name in _PASSED_ON if (value := os.environ.get(name)) is not None},
-            key_variable="SAITEN_SERVER_KEY",
-            model=what.name,
-            slots=what.slots,
-            log=directory / f"llamacpp-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log",
-            start_seconds=600.0,
-            grace_seconds=5.0,
-        )
-    )
+    log = directory / f"llamacpp-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    return await start(embedded_launch(what, python=python, log=log))
 
 
 def _command(what: Embedded, python: Path, port: int) -> Sequence[str]:

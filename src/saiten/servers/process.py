@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -44,6 +44,8 @@ class Launch:
     """Environment variable by which the server takes its key."""
     model: str
     """Name that requests must give."""
+    key: str | None = field(default=None, repr=False)
+    """Key that clients must give; None: a new one."""
     slots: int
     """Choices that the server works on at the same time."""
     log: Path
@@ -59,11 +61,12 @@ class RunningServer:
 
     def __init__(self, launch: Launch, port: int) -> None:
         self.base_url = f"http://{LOOPBACK}:{port}/v1"
-        self.api_key = secrets.token_hex(32)
+        self.api_key = launch.key or secrets.token_hex(32)
         self.model = launch.model
         self.slots = launch.slots
         self.log = launch.log
         self._launch = launch
+        self._port = port
         self._process = self._spawn(port)
 
     def __repr__(self) -> str:
@@ -131,6 +134,16 @@ class RunningServer:
             await asyncio.sleep(pause)
             pause = min(0.5, pause * 1.3)
         raise self._failure(f"gave no token within {self._launch.start_seconds:g} s (last: {health.detail})")
+
+    async def restart(self) -> None:
+        """Start it again after it ended: same port, same key, same arguments. Raises EndpointError."""
+        self.kill()
+        self._process = self._spawn(self._port)
+        try:
+            await self.wait_ready()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def _health_while_alive(self, timeout_seconds: float) -> Health:
         """Ask for one token, but do not wait for it once the server has ended: something else may hold its port."""

@@ -82,7 +82,7 @@ def test_reasoning_models_of_openai_get_the_effort_and_n_only_and_the_rest_is_re
 
 def test_the_completions_route_has_a_prompt_and_no_messages() -> None:
     sent = body("vllm", Sampling(max_tokens=3), form=Form(completions=True, max_tokens_field="max_completion_tokens"))
-    assert sent["prompt"] == "u"
+    assert sent["prompt"] == "s\n\nu"
     assert sent["max_tokens"] == 3
     assert "messages" not in sent
 

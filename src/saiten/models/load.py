@@ -1,0 +1,101 @@
+"""How busy a server of ours is, by its own /metrics, and how many choices to keep in flight for it to be full.
+
+A server is full when a little work waits in its queue. More waiting work gains nothing: it is lost when the server
+dies, and it makes the last answers late. So the ceiling follows the queue: down by what waits too much, up by a tenth
+when nothing waits. When the server throws running answers out for lack of memory (preemption), it is too many.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+METRICS = "/../metrics"
+SECONDS = 1.0
+"""Between two looks."""
+LINE = re.compile(
+    rb"^(?:vllm:(?P<vllm>num_requests_running|num_requests_waiting|kv_cache_usage_perc|gpu_cache_usage_perc"
+    rb"|num_preemptions_total|generation_tokens_total)"
+    rb"|llamacpp:(?P<llama>requests_processing|requests_deferred|tokens_predicted_total))(?:\{[^}]*\})? (?P<value>\S+)",
+    re.MULTILINE,
+)
+MEANS = {
+    "num_requests_running": "running",
+    "requests_processing": "running",
+    "num_requests_waiting": "waiting",
+    "requests_deferred": "waiting",
+    "kv_cache_usage_perc": "kv_use",
+    "gpu_cache_usage_perc": "kv_use",
+    "num_preemptions_total": "preemptions",
+    "generation_tokens_total": "generated",
+    "tokens_predicted_total": "generated",
+}
+LEAST_WAITING = 2
+WAITING_SHARE = 16
+"""One in so many running choices may wait."""
+CALM_LOOKS = 10
+"""Looks without growth after a preemption."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a server says of itself; sums over its replicas."""
+
+    running: int
+    waiting: int
+    kv_use: float | None = None
+    """Share of the memory for keys and values that is taken, of the fullest replica; None: not told."""
+    preemptions: int = 0
+    generated: int = 0
+    """Tokens since its start."""
+
+
+def read_load(text: bytes) -> Load | None:
+    """Read a page of metrics; None where it does not tell how many requests run."""
+    found: dict[str, list[float]] = {}
+    for match in LINE.finditer(text):
+        name = (match["vllm"] or match["llama"]).decode()
+        try:
+            value = float(match["value"])
+        except ValueError:
+            continue
+        found.setdefault(MEANS[name], []).append(value)
+    if "running" not in found:
+        return None
+    shares = found.get("kv_use")
+    return Load(
+        running=int(sum(found["running"])),
+        waiting=int(sum(found.get("waiting", ()))),
+        kv_use=max(shares) if shares else None,
+        preemptions=int(sum(found.get("preemptions", ()))),
+        generated=int(sum(found.get("generated", ()))),
+    )
+
+
+@dataclass(slots=True)
+class Steering:
+    """Decides the ceiling from one look after the other."""
+
+    most: int
+    """Never more than this."""
+    _preemptions: int | None = None
+    _calm: int = 0
+    _crowded: bool = field(default=False)
+
+    def ceiling(self, load: Load, *, in_flight: int, ceiling: int) -> int:
+        """Return how many choices may be in flight from now on."""
+        preempted = self._preemptions is not None and load.preemptions > self._preemptions
+        self._preemptions = load.preemptions
+        wanted = max(LEAST_WAITING, load.running // WAITING_SHARE)
+        crowded = load.waiting > 2 * wanted
+        twice, self._crowded = crowded and self._crowded, crowded
+        if preempted:
+            self._calm = CALM_LOOKS
+            return max(1, min(ceiling, load.running))
+        self._calm = max(0, self._calm - 1)
+        if twice:  # once may be the moment between arriving and being taken up
+            self._crowded = False
+            return max(1, min(ceiling, load.running + wanted))
+        if load.waiting < wanted and in_flight >= ceiling and not self._calm:
+            return min(self.most, ceiling + max(wanted, ceiling // 10))
+        return ceiling
