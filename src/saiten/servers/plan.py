@@ -20,7 +20,7 @@ DTYPE = "bfloat16"
 GPU_MEMORY = 0.9
 OVERHEAD_BYTES = 3 * GIB
 """Of each GPU: CUDA itself, captured graphs, and the largest batch's intermediate values."""
-FULL_SEQUENCES = 4
+FULL_SEQUENCES = 2
 """Answers of the longest kind that must fit at the same time; fewer would leave the GPU waiting."""
 
 

@@ -1,4 +1,4 @@
-"""Makes the models of the vLLM tests. Runs inside the environment that has vLLM: torch, transformers and gguf are there.
+"""Makes the models of the vLLM tests. Runs inside the environment that has vLLM, torch, transformers and gguf.
 
 `python make_models.py smollm2 MODEL.gguf FOLDER`: the small real model as vLLM reads models (it does not read GGUF).
 `python make_models.py think SMOLLM2_FOLDER FOLDER`: a tiny model of random weights whose vocabulary has think tags.
