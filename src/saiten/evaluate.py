@@ -38,7 +38,8 @@ from saiten.results.details import DetailsWriter
 from saiten.results.export import export_results
 from saiten.results.layout import Layout, timestamp
 from saiten.results.summary import BenchmarkResult, RunResult
-from saiten.types import Access, ModelServer, RunSpec
+from saiten.served import ModelServer
+from saiten.types import Access, RunSpec
 
 PACK_ABOVE_BYTES = 16 << 20
 """Journal files of a complete run are compressed above this size; smaller ones stay readable with `less`."""

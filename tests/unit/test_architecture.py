@@ -14,10 +14,11 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 BENCHMARK_LINES = 150
 
-LOW = {"types", "errors", "part"}
+LOW = {"types", "errors", "part", "served"}
 ALLOWED = {
     "part": set(),
-    "types": {"part"},
+    "served": set(),
+    "types": {"part", "served"},
     "errors": set(),
     "settings": LOW,
     "datasets": LOW,

@@ -22,7 +22,8 @@ from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
 from saiten.models.client import Client
 from saiten.models.providers import Endpoint
 from saiten.results import manifest
-from saiten.types import Access, Generation, ModelServer, Reached, RunSpec
+from saiten.served import ModelServer, Reached
+from saiten.types import Access, Generation, RunSpec
 
 TICK_SECONDS = 0.5
 SHORT_RUN = 2_000

@@ -11,7 +11,7 @@ from saiten.engine.progress import Progress
 from saiten.engine.signals import StopRequest
 from saiten.errors import EndpointError
 from saiten.models.client import Client
-from saiten.types import ModelServer, Reached
+from saiten.served import ModelServer, Reached
 
 RESTARTS = 1
 """How often a server that died is started again: a second death is no accident."""

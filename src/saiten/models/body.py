@@ -12,7 +12,8 @@ import msgspec
 from saiten.errors import UserError
 from saiten.models.provider_table import ALL
 from saiten.models.providers import Endpoint
-from saiten.types import Message, Reached, Sampling, ServerSpec
+from saiten.served import Reached
+from saiten.types import Message, Sampling, ServerSpec
 
 RESERVED = frozenset({"model", "messages", "prompt", "n", "stream", "stream_options"})
 """Fields that are ours to set."""

@@ -30,7 +30,8 @@ from saiten.models.reasoning import client_parser
 from saiten.models.retry import RetryPolicy
 from saiten.models.stats import Stats
 from saiten.models.transport import Transport
-from saiten.types import Access, Generation, Outcome, Reached, Request, RunSpec
+from saiten.served import Reached
+from saiten.types import Access, Generation, Outcome, Request, RunSpec
 
 LOOK_SECONDS = 10.0
 """How long a page of metrics may take: a busy server answers late."""

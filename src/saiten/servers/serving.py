@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saiten.errors import UserError
+from saiten.served import Reached
 from saiten.servers import vllm
 from saiten.servers.environment import cache_directory
 from saiten.servers.gpus import visible_gpus
@@ -21,7 +22,7 @@ from saiten.servers.reasoning import choose_parser
 from saiten.servers.shape import ModelShape, read_shape
 from saiten.servers.source import ModelFiles
 from saiten.servers.versions import Environment, Facts, facts_of, find, vllm_cache
-from saiten.types import Reached, RunSpec
+from saiten.types import RunSpec
 
 START_SECONDS = 600.0
 GRACE_SECONDS = 10.0

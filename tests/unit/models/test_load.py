@@ -8,7 +8,8 @@ import pytest
 
 from saiten.models.limiter import Limiter, Range
 from saiten.models.load import CALM_LOOKS, Load, Steering, read_load
-from saiten.models.providers import PROVIDERS, Endpoint
+from saiten.models.provider_table import find_provider
+from saiten.models.providers import Endpoint
 
 VLLM = b"""# HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge
@@ -43,7 +44,7 @@ def test_a_page_that_tells_nothing_is_none(page: bytes) -> None:
 
 
 def test_the_metrics_lie_beside_the_api() -> None:
-    where = Endpoint(provider=PROVIDERS["vllm"], base_url="http://127.0.0.1:8000/v1", model="m")
+    where = Endpoint(provider=find_provider("vllm"), base_url="http://127.0.0.1:8000/v1", model="m")
     assert where.url("/../metrics") == "http://127.0.0.1:8000/metrics"
     assert where.url("/models") == "http://127.0.0.1:8000/v1/models"
 
