@@ -22,12 +22,14 @@ from saiten.benchmarks import Selected, select
 from saiten.benchmarks.extras import require_extras
 from saiten.datasets import DataContext
 from saiten.engine.asking import Asking, Observer
+from saiten.engine.judgement import unjudged
 from saiten.engine.plan import BenchmarkPlan, plan_benchmark
 from saiten.engine.presence import heartbeats, refuse_second
 from saiten.engine.progress import Progress
 from saiten.engine.score import BenchmarkScorer
 from saiten.engine.writer import writer_name
 from saiten.errors import UserError
+from saiten.models.judges import resolve_judge
 from saiten.models.providers import Endpoint, resolve_endpoint
 from saiten.models.reasoning import is_ours
 from saiten.part import Part
@@ -81,6 +83,7 @@ def evaluate(
     server = access.server or own_server(spec, access, endpoint, layout)
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, access.part)
+        judge = judge_endpoint(plans, access, owes=True)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
         stack.enter_context(progress.beating(layout.run))
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
@@ -94,6 +97,7 @@ def evaluate(
             on_last=writer.start,
             progress=progress,
             server=server,
+            judge=judge,
         )
         ask(asking)
         if access.part.shards > 1:
@@ -121,10 +125,17 @@ def own_server(spec: RunSpec, access: Access, endpoint: Endpoint, layout: Layout
 
 
 def rescore(
-    directory: Path, *, save_details: bool = True, unsafe_code_execution: bool = False
+    directory: Path,
+    access: Access,
+    *,
+    save_details: bool = True,
+    change: Callable[[RunSpec], RunSpec] | None = None,
+    judged: bool = True,
 ) -> tuple[RunResult, list[str] | None]:
-    """Score a run directory again without asking anything. Code that was not executed yet is executed.
+    """Score a run directory again without asking its model. Code that was not executed yet is executed.
 
+    Answers without a judgement are judged, unless `judged` is False. `change` may put another judge into the run's
+    specification: then every answer is judged by that one, and both verdicts are kept.
     Returns the result and, in words, the scores that changed; None where there were no earlier scores.
     """
     started = time.time()
@@ -132,7 +143,7 @@ def rescore(
     if old is None:
         raise UserError(f"{directory} is not a run directory: it has no run.json (give the folder that has one)")
     try:
-        spec = msgspec.convert(old["spec"], RunSpec)
+        spec = (change or (lambda same: same))(msgspec.convert(old["spec"], RunSpec))
         layout = manifest.stored_layout(directory, old)
     except (KeyError, msgspec.ValidationError) as error:
         raise UserError(f"{layout_hint(directory)}: {error}") from error
@@ -140,7 +151,7 @@ def rescore(
     refuse_second(directory, progress)
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, Part())
-        access = Access(unsafe_code_execution=unsafe_code_execution)
+        judge = judge_endpoint(plans, access, owes=False) if judged else None
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
         asking = Asking(
             spec=spec,
@@ -151,6 +162,7 @@ def rescore(
             observer=Quiet(),
             on_last=writer.start,
             progress=progress,
+            judge=judge,
         )
         ask(asking)
         scores = [layout.scores(plan.benchmark) for plan in plans]
@@ -219,12 +231,25 @@ def plan_run(spec: RunSpec, layout: Layout, stack: ExitStack, part: Part) -> lis
     chosen = select_part(spec, part)
     require_extras(selected.benchmark for selected in chosen)
     for selected in chosen:
-        folder = layout.benchmark(selected.benchmark)
-        plan = plan_benchmark(spec, selected.benchmark, selected.subsets, folder, context, writer)
+        benchmark = replace(selected.benchmark, continuation=spec.continuation or selected.benchmark.continuation)
+        plan = plan_benchmark(spec, benchmark, selected.subsets, layout.benchmark(benchmark), context, writer)
         plan.take(part)
         stack.enter_context(closing(plan))
         plans.append(plan)
     return plans
+
+
+def judge_endpoint(plans: Sequence[BenchmarkPlan], access: Access, *, owes: bool) -> Endpoint | None:
+    """Return where missing judgements are asked; None where none is missing. `owes`: the model is asked too.
+
+    Raises UserError, before anything is asked, if the judge cannot be used (no key, a name without a date).
+    """
+    for plan in plans:
+        if plan.judge is not None and (
+            (owes and any(subset.owes() for subset in plan.subsets)) or next(unjudged(plan), None) is not None
+        ):
+            return resolve_judge(plan.judge, access, os.environ)
+    return None
 
 
 def claim(
@@ -282,5 +307,6 @@ def score_benchmark(plan: BenchmarkPlan, writer: DetailsWriter) -> BenchmarkResu
     writer.begin(plan.benchmark, plan.samples)
     for scored in scorer.documents():
         writer.add(scored, scorer.identities)
-    notes = tuple(f"executed in {level}" for level in sorted(plan.deciders))
+    levels = set(plan.decided_by.values()) if plan.benchmark.verifier is not None else set()
+    notes = tuple(f"executed in {level}" for level in sorted(levels))
     return scorer.result(notes)

@@ -198,6 +198,9 @@ class Verdict:
     """execution: passed, failed, timeout, error, no_code; judgement: rated, judge_failed, judge_unparsable."""
     value: float | None = None
     detail: str = ""
+    """Of a judgement: what the judge wrote, whole."""
+    earlier: tuple[str, ...] = ()
+    """Of a judgement: what the judge wrote before it was asked again, since no rating could be read."""
     seconds: float = 0.0
 
 
@@ -265,6 +268,36 @@ class ExecutionVerifier(Protocol):
 
     def program(self, document: Document, generation: Generation) -> Program | None:
         """Return the program, or None where the answer holds no code."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeTemplate:
+    """What a judge is sent. Places: `{question_1}`, `{answer_1}`, `{reference_1}`, … by turn, and `{nonce}`."""
+
+    system: str
+    user: str
+
+
+class AnswerJudge(Protocol):
+    """Words the request to a judge model about one turn, and reads its verdict; the engine asks and journals."""
+
+    @property
+    def model(self) -> str | None:
+        """The one judge model that this measurement is defined with; None: the run's."""
+        ...
+
+    @property
+    def templates(self) -> Mapping[str, JudgeTemplate]:
+        """The templates by name; exchange them with `dataclasses.replace`."""
+        ...
+
+    def request(self, document: Document, answers: Sequence[str]) -> tuple[Message, ...]:
+        """Return what the judge is sent about the last of the answers."""
+        ...
+
+    def rating(self, document: Document, answers: Sequence[str], verdict: str) -> float | None:
+        """Return the rating that a verdict states about these answers; None where it states none, or several."""
         ...
 
 
@@ -369,6 +402,10 @@ class Benchmark:
     verifier: ExecutionVerifier | None = None
     continuation: Literal["first", "own"] = "first"
     """Which earlier answer a later turn continues: repetition 0's, or its own."""
+    judge: AnswerJudge | None = None
+    """Who rates the answers; every turn of every choice is judged."""
+    answer_characters: int | None = None
+    """Of a longer answer only so many characters are continued by a later turn, and judged."""
     expected_tokens: float = 400.0
     """Typical answer length, used to order the queue until lengths are known."""
     summary: tuple[SummaryRow, ...] = ()
@@ -468,6 +505,12 @@ class RunSpec:
     """Prompt pack; None: saiten's own prompts."""
     server: ServerSpec = field(default_factory=ServerSpec)
     """How the model is served, where saiten serves it."""
+    continuation: Literal["first", "own"] | None = None
+    """Which answer a second turn continues: `first` (sample 0's, as ever) or `own`; the benchmark's own if unset."""
+    judge_model: str | None = None
+    """Judge of MT-Bench, a name with its date; gpt-4o-2024-08-06 if unset (JUDGE_MODEL_NAME)."""
+    judge_reasoning_effort: str | None = None
+    """How much the judge thinks: none, low, medium, high; not sent if unset (JUDGE_REASONING_EFFORT)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,3 +534,10 @@ class Access:
     """A server that is started for the run; None: as the specification says."""
     unsafe_code_execution: bool = False
     """Run generated code even where no isolation works. Only on a machine with nothing to lose."""
+    judge_base_url: str | None = None
+    """Address of the judge's OpenAI-compatible server; OpenAI's if unset (JUDGE_BASE_URL)."""
+    judge_api_key: str | None = field(default=None, repr=False)
+    judge_concurrency: int | None = None
+    """Ceiling of judgements in flight; adaptive if unset (JUDGE_CONCURRENT_CALLS)."""
+    judge_alias: bool = False
+    """Accept a judge model's name without a date, whose model may change at any time."""

@@ -7,6 +7,7 @@ aime        two files of other publishers, the same problems            -> two r
 jemhopqa    one list in a JSON file                                     -> tokyotech-llm/JEMHopQA
 wmt20       a file for each direction                                   -> lighteval/sacrebleu_manual
 mifeval_ja  one file                                                    -> tokyotech-llm/M-IFEval-Ja
+mt_bench    questions, and the reference answers beside them            -> tokyotech-llm/swallow_…_mt_bench
 """
 
 from __future__ import annotations
@@ -88,6 +89,29 @@ def _mifeval_ja() -> dict[str, Files]:
     return {"tokyotech-llm/M-IFEval-Ja": {"data/test.jsonl": rows}}
 
 
+def _mt_bench_en() -> dict[str, Files]:
+    folder = shared_path("data/mt_bench/data/mt_bench")
+    return _conversations("english", folder / "question.jsonl", folder / "reference_answer/gpt-4.jsonl")
+
+
+def _mt_bench_ja() -> dict[str, Files]:
+    folder = shared_path("data/japanese_mt_bench/data/japanese_mt_bench")
+    answers = folder / "reference_answer/base-gpt4o-with-human-annotation.jsonl"
+    return _conversations("japanese", folder / "question_full.jsonl", answers)
+
+
+def _conversations(language: str, questions: Path, answers: Path) -> dict[str, Files]:
+    references = {row["question_id"]: row["choices"][0]["turns"] for row in _lines(answers)}
+    rows = [
+        {
+            **{name: row[name] for name in ("question_id", "category", "turns")},
+            "reference": [{"turns": references[row["question_id"]]}] if row["question_id"] in references else [],
+        }
+        for row in _lines(questions)
+    ]
+    return {f"tokyotech-llm/swallow_{language}_mt_bench": {"data/train.jsonl": rows}}
+
+
 DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
     "mmlu": _mmlu,
     "mmlu_pro": _mmlu_pro,
@@ -98,6 +122,8 @@ DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
     "wmt20_en_ja": _wmt20,
     "wmt20_ja_en": _wmt20,
     "mifeval_ja": _mifeval_ja,
+    "mt_bench_en": _mt_bench_en,
+    "mt_bench_ja": _mt_bench_ja,
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 EXTRAS = {
     "code": ("numpy",),
     "translation": ("sacrebleu", "janome", "nagisa"),
+    "judge": ("bs4", "markdown"),
     "instructions": ("janome", "langdetect", "ja_sentence_segmenter"),
 }
 

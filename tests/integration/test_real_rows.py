@@ -26,6 +26,8 @@ DOCUMENTS = {"mmlu": 14042, "mmlu_pro": 12032, "hellaswag": 10042, "aime": 60} |
     "wmt20_en_ja": 1000,
     "wmt20_ja_en": 993,
     "mifeval_ja": 172,
+    "mt_bench_en": 80,
+    "mt_bench_ja": 80,
 }
 
 

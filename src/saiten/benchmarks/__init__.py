@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from saiten.benchmarks.index import GROUPS, builtin, entry_points, group
+from saiten.benchmarks.index import GROUPS, builtin, entry_points, group, is_variant
 from saiten.benchmarks.known import OLD_TASKS
 from saiten.benchmarks.load import load_builtin, load_entry_point, load_file
 from saiten.benchmarks.repeated import parse, repeated
@@ -100,7 +100,7 @@ def _by_name(selector: str) -> Sequence[tuple[str, str | None]]:
     if form is not None and not any(mark in name for mark in "*?["):
         return [(f"{known}_N{form[1]}", pattern) for known, pattern in _by_name(form[0])]
     if any(mark in name for mark in "*?["):
-        matching = [known for known in names() if fnmatchcase(known, name)]
+        matching = [known for known in names() if fnmatchcase(known, name) and not is_variant(known)]
         if matching:
             return [(known, subset or None) for known in matching]
         raise UsageError(f"no benchmark matches {selector!r}; see: saiten tasks list")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 TASK = re.compile(r'^    task="([^"]+)",', re.MULTILINE)
+VARIANT = re.compile(r"^BENCHMARK = replace\(", re.MULTILINE)
+"""A file that alters another benchmark measures the same questions: it is chosen by name, and belongs to no group."""
 ENTRY_POINTS = "saiten.benchmarks"
 SAMPLE = "sample_"
 """Benchmarks of our own small question sets are named so; they belong to the demo, not to `ja`, `en` or `all`."""
@@ -39,6 +41,10 @@ class Entry:
         match = TASK.search(self.path.read_text("utf-8"))
         return match[1] if match else self.name
 
+    def variant(self) -> bool:
+        """Return whether the file alters another benchmark, without importing it."""
+        return VARIANT.search(self.path.read_text("utf-8")) is not None
+
 
 def builtin() -> Mapping[str, Entry]:
     """Return the benchmarks of this package by name: Japanese ones first, each language in alphabetical order."""
@@ -59,7 +65,7 @@ def entry_points() -> Mapping[str, EntryPoint]:
 def group(name: str) -> list[str] | None:
     """Return the names in a group (`ja`, `en`, `all`, `demo`), or None if there is no such group."""
     entries = builtin()
-    official = [entry for entry in entries.values() if not entry.name.startswith(SAMPLE)]
+    official = [entry for entry in entries.values() if not entry.name.startswith(SAMPLE) and not entry.variant()]
     match name:
         case "all":
             return [entry.name for entry in official]
@@ -70,6 +76,12 @@ def group(name: str) -> list[str] | None:
             return [*samples, *(extra for extra in DEMO_ALSO if extra in entries)]
         case _:
             return None
+
+
+def is_variant(name: str) -> bool:
+    """Return whether a benchmark of this package alters another one: then only its name selects it."""
+    entry = builtin().get(name)
+    return entry is not None and entry.variant()
 
 
 GROUPS = ("ja", "en", "all", "demo")

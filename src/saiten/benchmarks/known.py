@@ -28,6 +28,8 @@ OLD_TASKS = (
     "humaneval",
     "humanevalplus",
     "english_mt_bench",
+    "japanese_mt_bench_gpt4o_judge",
+    "english_mt_bench_gpt4o_judge",
     "jamcqa",
     "jamcqa_cot",
     "jgpqa",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from saiten.models.provider_table import Provider
 
 SPEC = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision", "reasoning_parser")
+JUDGE_SPEC = ("continuation", "judge_model", "judge_reasoning_effort")
+JUDGE_ACCESS = ("judge_base_url", "judge_concurrency", "judge_alias")
 SAMPLING = Sampling.__slots__
 SERVER = ServerSpec.__slots__
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
@@ -55,6 +57,8 @@ def add_run_options(parser: argparse.ArgumentParser, *, hidden: bool = False) ->
         ("sampling, in place of the benchmarks' own", Sampling, SAMPLING),
         ("how the model is served, where saiten serves it", ServerSpec, SERVER),
         ("how the model is reached", Access, ACCESS),
+        ("conversations and their judge (MT-Bench)", RunSpec, JUDGE_SPEC),
+        ("how the judge is reached", Access, JUDGE_ACCESS),
     )
     for title, cls, names in groups:
         add_options(parser.add_argument_group(title), cls, names, hidden=hidden)
@@ -67,7 +71,7 @@ def chosen(args: argparse.Namespace) -> tuple[RunSpec, Access, Provider]:
     from saiten.models.provider_table import find_provider
 
     spec = specification(args)
-    given = given_options(args, ACCESS)
+    given = given_options(args, (*ACCESS, *JUDGE_ACCESS))
     check_ranges(given)
     if args.attach is not None and given.setdefault("base_url", args.attach) != args.attach:
         raise UsageError("--attach and --base-url both say where the server is; give one")
@@ -82,7 +86,9 @@ def specification(args: argparse.Namespace) -> RunSpec:
     names = tuple(absolute(part.strip()) for part in args.benchmarks.split(",") if part.strip())
     if not names:
         raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
-    given = {"provider": default_provider(args.model, args.attach, args.base_url)} | given_options(args, SPEC)
+    given = {"provider": default_provider(args.model, args.attach, args.base_url)} | given_options(
+        args, (*SPEC, *JUDGE_SPEC)
+    )
     sampling = given_options(args, SAMPLING)
     server = given_options(args, SERVER)
     check_ranges(given | sampling | server)

@@ -23,7 +23,9 @@ def execute(
     """Run an evaluation with a live display, print its table, and return the exit status."""
     from saiten.cli.display import open_display
     from saiten.evaluate import evaluate
+    from saiten.models.judges import with_judge_environment
 
+    spec, access = with_judge_environment(spec, access, os.environ)
     gc.set_threshold(50_000, 20, 20)  # a run makes many short-lived objects and few cycles: a tenth of its CPU time
     try:
         with open_display() as display:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from saiten.engine.execute import Executor, LazySandbox
 from saiten.engine.generate import Generator
+from saiten.engine.judge import Judging
 from saiten.engine.lengths import Learner
 from saiten.engine.plan import BenchmarkPlan
 from saiten.engine.progress import BenchmarkProgress, Progress
@@ -20,12 +22,15 @@ from saiten.engine.signals import StopRequest, watch_signals
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
 from saiten.models.client import Client
+from saiten.models.options import ClientOptions
 from saiten.models.providers import Endpoint
 from saiten.results import manifest
 from saiten.served import ModelServer, Reached
 from saiten.types import Access, Generation, RunSpec
 
 TICK_SECONDS = 0.5
+Verify = Callable[[Item, int], None]
+"""Called with an item and a repetition whose answer is stored: it can be executed or judged now."""
 SHORT_RUN = 2_000
 """Choices owed up to which the next stage is made ready at once: its start would be half of the whole wait."""
 
@@ -49,7 +54,7 @@ class Asking:
     spec: RunSpec
     access: Access
     endpoint: Endpoint | None
-    """None: nothing is asked, only what is stored is executed."""
+    """None: nothing is asked, only what is stored is executed and judged."""
     plans: Sequence[BenchmarkPlan]
     directory: Path
     observer: Observer
@@ -57,6 +62,8 @@ class Asking:
     """Called when the last request is on its way."""
     server: ModelServer | None = None
     """A server that is started when something is owed."""
+    judge: Endpoint | None = None
+    """Where judgements are asked; None where none is missing."""
     progress: Progress = field(default_factory=Progress)
     notes: list[str] = field(default_factory=list)
 
@@ -97,44 +104,85 @@ class Asking:
             raise failure
 
     async def _work(self, commit: GroupCommit, stop: StopRequest) -> SaitenError | None:
+        """Generate, execute and judge side by side; return why that could not go on, if it could not."""
+        async with AsyncExitStack() as stack:
+            executor = await self._executor(stack, commit)
+            judging = await self._judging(stack, commit, stop)
+
+            def stored(item: Item, repetition: int) -> None:
+                if executor is not None and item.plan.benchmark.verifier is not None:
+                    executor.add(item.plan, item.subset, item.index, repetition, item.turn)
+                if judging is not None and item.plan.benchmark.judge is not None:
+                    judging.add(item.plan, item.subset, item.index, repetition, item.turn)
+
+            async with asyncio.TaskGroup() as group:
+                executing = group.create_task(executor.run()) if executor is not None else None
+                if judging is not None:
+                    group.create_task(judging.run())
+                failure = await self._generate(commit, stop, stored)
+                if executor is not None or judging is not None:
+                    self.progress.state = "verifying"
+                if executor is not None and executing is not None:
+                    if stop.exit is not None or stop.now.is_set():
+                        executing.cancel()
+                    executor.finish()
+                if judging is not None:
+                    judging.finish()
+        if executor is not None and executor.failures:
+            self.notes.append(f"{executor.failures} programs could not be executed: the sandbox failed")
+        if judging is not None:
+            self.notes.extend(f"judge: {note}" for note in judging.client.stats.notes)
+            if judging.failures:
+                self.notes.append(f"{judging.failures} judgements failed: the same command again asks for them")
+            failure = failure or judging.fatal
+        return failure
+
+    async def _executor(self, stack: AsyncExitStack, commit: GroupCommit) -> Executor | None:
         verified = [plan for plan in self.plans if plan.benchmark.verifier is not None]
         if not verified:
-            return await self._generate(commit, stop, None)
+            return None
         sandbox = LazySandbox(unsafe=self.access.unsafe_code_execution)
+        stack.push_async_callback(sandbox.close)
+        if self._owes():  # a machine without isolation must say so before anything is asked
+            await sandbox.get()
         executor = Executor(sandbox=sandbox, commit=commit, progress=self.progress)
-        try:
-            if self._owes():  # a machine without isolation must say so before anything is asked
-                await sandbox.get()
-            for plan in verified:
-                executor.add_stored(plan)
-            async with asyncio.TaskGroup() as group:
-                executing = group.create_task(executor.run())
-                failure = await self._generate(commit, stop, executor)
-                if stop.exit is not None or stop.now.is_set():
-                    executing.cancel()
-                self.progress.state = "verifying"
-                executor.finish()
-        finally:
-            await sandbox.close()
-        if executor.failures:
-            self.notes.append(f"{executor.failures} programs could not be executed: the sandbox failed")
-        return failure
+        for plan in verified:
+            executor.add_stored(plan)
+        return executor
+
+    async def _judging(self, stack: AsyncExitStack, commit: GroupCommit, stop: StopRequest) -> Judging | None:
+        if self.judge is None:
+            return None
+        options = ClientOptions(concurrency=self.access.judge_concurrency, stall_seconds=self.access.stall_seconds)
+        client = await stack.enter_async_context(Client(self.judge, options))
+        info = await client.check()  # a judge that cannot be used must say so before anything is asked
+        self.notes.extend(f"judge: {note}" for note in info.notes)
+        judging = Judging(
+            client=client,
+            commit=commit,
+            progress=self.progress,
+            stop=stop,
+            drain_seconds=self.access.drain_seconds,
+            tell=self.observer.tell,
+        )
+        judging.add_stored(self.plans)
+        return judging
 
     def _owes(self) -> bool:
         return self.endpoint is not None and any(subset.owes() for plan in self.plans for subset in plan.subsets)
 
-    async def _generate(self, commit: GroupCommit, stop: StopRequest, executor: Executor | None) -> SaitenError | None:
+    async def _generate(self, commit: GroupCommit, stop: StopRequest, verify: Verify) -> SaitenError | None:
         """Ask what is owed; the server lives no longer than this, so that scoring costs no GPU time."""
         if self.endpoint is None or not self._owes():
             return None
         try:
-            return await self._ask(self.endpoint, commit, stop, executor)
+            return await self._ask(self.endpoint, commit, stop, verify)
         finally:
             if self.server is not None:
                 await self.server.stop()
 
     async def _ask(
-        self, endpoint: Endpoint, commit: GroupCommit, stop: StopRequest, executor: Executor | None
+        self, endpoint: Endpoint, commit: GroupCommit, stop: StopRequest, verify: Verify
     ) -> SaitenError | None:
         learners = {id(plan): Learner(plan) for plan in self.plans}
 
@@ -142,8 +190,7 @@ class Asking:
             if generation.usage.output_tokens is not None:
                 tokens = generation.usage.output_tokens
                 learners[id(item.plan)].learn(item.subset, item.index, item.document.id, tokens)
-            if executor is not None and item.plan.benchmark.verifier is not None:
-                executor.add(item.plan, item.subset, item.index, repetition, item.turn)
+            verify(item, repetition)
 
         reached: Reached | None = None
         if self.server is not None:

@@ -23,6 +23,8 @@ POINTS = (
     "before_rename",
     "after_rename",
     "in_execution",
+    "before_judge",
+    "after_judge",
 )
 
 _wanted, _, _count = os.environ.get("SAITEN_CRASH_AT", "").partition(":")

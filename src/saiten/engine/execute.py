@@ -126,11 +126,10 @@ class Executor:
             if verdict.status == NOT_A_VERDICT:
                 self.failures += 1
                 return
-            plan.verdicts[identity] = verdict
+            plan.take_verdict(identity, verdict, sandbox.level)
             place = Place(
                 id=identity, subset=subset.subset, document=document.id, index=index, repetition=repetition, turn=turn
             )
-            plan.deciders.add(sandbox.level)
             plan.judgements.append(
                 VerdictRecord(place=place, verdict=verdict, generation_id=record.place.id, by=sandbox.level)
             )

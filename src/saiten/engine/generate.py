@@ -7,7 +7,6 @@ a failure of the endpoint stops launching, lets what is in flight finish, and is
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from saiten.engine.progress import Progress
 from saiten.engine.queue import Item, WorkQueue
 from saiten.engine.record import GenerationRecord, Place
 from saiten.engine.signals import StopRequest
+from saiten.engine.slots import take_slots
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError
 from saiten.models.client import Client
@@ -99,33 +99,16 @@ class Generator:
 
     async def _acquire(self, slots: int) -> bool:
         """Take slots unless the run is stopped while waiting for them."""
-        limiter = self.client.limiter
-        if limiter.try_acquire(slots):
-            if self._active % 64 == 0:
-                await asyncio.sleep(0)  # let the requests made so far go out
-            return True
-        acquiring = asyncio.ensure_future(limiter.acquire(slots))
-        stopping = asyncio.ensure_future(self.stop.draining.wait())
-        try:
-            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-        if acquiring.done():
-            return True
-        acquiring.cancel()
-        await asyncio.wait({acquiring})
-        if not acquiring.cancelled():
-            limiter.release(slots)
-        return False
+        if self._active % 64 == 0:
+            await asyncio.sleep(0)  # let the requests made so far go out
+        return await take_slots(self.client.limiter, slots, self.stop.draining)
 
     def _stopping(self) -> bool:
         return self.stop.draining.is_set() or self.fatal is not None
 
     async def _drain(self) -> None:
         """Wait for what is in flight; bounded when the run is being stopped."""
-        until = self.stop.until
-        seconds = self.drain_seconds if until is None else max(0.0, until - time.time())
-        limit = seconds if self._stopping() else None
+        limit = self.stop.grace(self.drain_seconds)
         try:
             async with asyncio.timeout(limit):
                 while self._active:
@@ -180,7 +163,7 @@ class Generator:
         locations: list[int | None] = []
         for repetition, generation in zip(item.repetitions, generations, strict=True):
             place = Place(
-                id=conversation.choice(repetition, item.turn),
+                id=conversation.choice(repetition, item.turn, own=item.subset.own),
                 subset=item.subset.subset,
                 document=item.document.id,
                 index=item.index,
@@ -195,7 +178,7 @@ class Generator:
         for repetition, generation, location in zip(item.repetitions, generations, locations, strict=True):
             self._count(item, repetition, generation, location)
             if generation.outcome is not Outcome.REQUEST_FAILED:
-                texts[repetition] = generation.text if generation.text is not None else generation.reasoning or ""
+                texts[repetition] = item.subset.continued(generation)
         self.queue.answered(item, texts)
 
     def _count(self, item: Item, repetition: int, generation: Generation, location: int | None) -> None:

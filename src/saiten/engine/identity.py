@@ -54,11 +54,19 @@ class Conversation:
     def __init__(self, digest: hashlib.blake2b) -> None:
         self._digest = digest
 
-    def choice(self, repetition: int, turn: int) -> str:
-        """Return the identity of one choice, 32 hexadecimal digits."""
+    def choice(self, repetition: int, turn: int, *, own: bool = False) -> str:
+        """Return the identity of one choice, 32 hexadecimal digits. `own`: a later turn continues its own answers."""
         digest = self._digest.copy()
         digest.update(b"%d/%d" % (repetition, turn))
+        if own and turn:
+            digest.update(b"/own")
         return digest.hexdigest()
+
+
+def judgement_identity(messages: tuple[Message, ...], model: str, sampling: Sampling, ask: int) -> str:
+    """Return the identity of a judgement: what is asked of which judge, with which parameters; `ask`: again."""
+    asked = ["judge-1", model, canonical_sampling(sampling), [(m.role, m.content) for m in messages], ask]
+    return hashlib.blake2b(_encoder.encode(asked), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def program_identity(program: Program, semantics: str) -> str:

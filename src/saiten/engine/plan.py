@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from saiten.datasets import DataContext, Rows, open_rows, part_of, seeded_order
-from saiten.engine.identity import Conversation, Identities
+from saiten.engine.identity import Identities
 from saiten.engine.journal import Journal
-from saiten.engine.record import GenerationRecord, Place, VerdictRecord
+from saiten.engine.record import JUDGE_FAILED, GenerationRecord, Place, VerdictRecord
 from saiten.errors import UserError
+from saiten.models.judges import JudgeModel, judge_model
 from saiten.part import Part
+from saiten.scoring.text import compatible_text
 from saiten.settings.precedence import sampling_sent
-from saiten.types import Benchmark, Document, Message, Outcome, RunSpec, Sampling, Verdict
+from saiten.types import Benchmark, Document, Generation, Message, Outcome, RunSpec, Sampling, Verdict
 
 NEVER_ASKED, FAILED, ANSWERED = 0, 1, 2
 NOTHING = Sampling()
@@ -128,13 +130,23 @@ class SubsetPlan:
         messages.append(Message(role="user", content=document.turns[len(answers)]))
         return tuple(messages)
 
-    def conversation(self, document: Document, answers: Sequence[str]) -> Conversation:
-        """Return the identity of asking a document after earlier answers."""
-        return self.identities.conversation(self.messages(document, answers), self.sampling_of(document))
+    def choice_id(self, document: Document, answers: Sequence[str], repetition: int) -> str:
+        """Return the identity of the choice that follows earlier answers."""
+        conversation = self.identities.conversation(self.messages(document, answers), self.sampling_of(document))
+        return conversation.choice(repetition, len(answers), own=self.own)
+
+    @property
+    def own(self) -> bool:
+        """Whether later turns continue answers of their own repetition."""
+        return self.benchmark.continuation == "own"
+
+    def continued(self, generation: Generation) -> str:
+        """Return an answer as a later turn continues it and a judge sees it."""
+        return compatible_text(generation)[: self.benchmark.answer_characters]
 
     def source_repetition(self, repetition: int) -> int:
         """Return which repetition's earlier answers a later turn continues."""
-        return 0 if self.benchmark.continuation == "first" else repetition
+        return repetition if self.own else 0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -149,8 +161,12 @@ class BenchmarkPlan:
     judgements: Journal[VerdictRecord]
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Identity of an execution or judgement -> what it said."""
-    deciders: set[str] = field(default_factory=set)
-    """Sandbox levels and judge models that the verdicts come from."""
+    decided_by: dict[str, str] = field(default_factory=dict)
+    """Identity -> the sandbox level or the judge model that it comes from."""
+    failed_judgements: set[str] = field(default_factory=set)
+    """Identities of requests to the judge that failed for good and were not answered since."""
+    judge: JudgeModel | None = None
+    """Who judges, for a benchmark with a judge."""
 
     @property
     def due(self) -> int:
@@ -178,8 +194,7 @@ class BenchmarkPlan:
             location = subset.locations[subset.slot(index, source, earlier)]
             if location < 0:
                 return None
-            generation = self.generations.read(location).generation
-            texts.append(generation.text if generation.text is not None else generation.reasoning or "")
+            texts.append(subset.continued(self.generations.read(location).generation))
         return texts
 
     def restore(self) -> None:
@@ -201,8 +216,17 @@ class BenchmarkPlan:
                     self._place(by_name, place, location, unplaced, failed=False)
             self._place_moved(unplaced, turn=turn)
         for _, verdict in self.judgements.scan():
-            self.verdicts[verdict.place.id] = verdict.verdict
-            self.deciders.add(verdict.by)
+            self.take_verdict(verdict.place.id, verdict.verdict, verdict.by)
+
+    def take_verdict(self, identity: str, verdict: Verdict, by: str) -> None:
+        """Take in a verdict. One of a judge that failed is none: it is owed, and only counted."""
+        if verdict.status == JUDGE_FAILED:
+            self.failed_judgements.add(identity)
+            return
+        self.failed_judgements.discard(identity)
+        if identity not in self.verdicts:  # the first one stays
+            self.verdicts[identity] = verdict
+            self.decided_by[identity] = by
 
     def _place(
         self, by_name: dict[str, SubsetPlan], place: Place, location: int, unplaced: dict[str, int], *, failed: bool
@@ -229,7 +253,7 @@ class BenchmarkPlan:
         answers = self.answers(subset, index, repetition, turn)
         if answers is None:
             return None
-        return subset.conversation(subset.document(index), answers).choice(repetition, turn)
+        return subset.choice_id(subset.document(index), answers, repetition)
 
     def _place_moved(self, unplaced: dict[str, int], *, turn: int) -> None:
         """Find owners of records whose hints are stale (the dataset's order changed, a benchmark was renamed)."""
@@ -271,6 +295,7 @@ def plan_benchmark(
 ) -> BenchmarkPlan:
     """Open a benchmark's rows and journals, and find what is answered already."""
     samples = spec.samples or benchmark.samples
+    judge = _judge(spec, benchmark)
     identities = Identities(spec)
     plans = []
     for subset in subsets:
@@ -298,9 +323,23 @@ def plan_benchmark(
         folder=folder,
         generations=Journal(folder / "generations", GenerationRecord, writer),
         judgements=Journal(folder / "judgements", VerdictRecord, writer),
+        judge=judge,
     )
     plan.restore()
     return plan
+
+
+def _judge(spec: RunSpec, benchmark: Benchmark) -> JudgeModel | None:
+    """Return who judges. Raises UserError where the benchmark is defined with another judge than the run's."""
+    if benchmark.judge is None:
+        return None
+    judge = judge_model(spec)
+    if benchmark.judge.model not in {None, judge.name}:
+        raise UserError(
+            f"{benchmark.name} is judged by {benchmark.judge.model}, and the judge of this run is {judge.name}: leave "
+            "out --judge-model and JUDGE_MODEL_NAME, or choose the benchmark without a judge in its name"
+        )
+    return judge
 
 
 def with_seed(sampling: Sampling, repetition: int) -> Sampling:

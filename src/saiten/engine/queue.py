@@ -49,7 +49,7 @@ class WorkQueue:
 
     def _splits(self, subset: SubsetPlan) -> bool:
         """Return whether later turns wait for repetition 0 alone: then it goes first, and the others fill up."""
-        waits = subset.turns > 1 and subset.benchmark.continuation == "first"
+        waits = subset.turns > 1 and not subset.own
         return waits and subset.samples > 1 and self._width == 1
 
     def _ordered(self) -> Iterator[int]:
@@ -119,7 +119,7 @@ class WorkQueue:
 
     def _grouped(self, subset: SubsetPlan, repetitions: list[int], turn: int) -> Iterator[tuple[int, ...]]:
         """Split repetitions into requests. Those that continue answers of their own cannot share one."""
-        alone = turn > 0 and subset.benchmark.continuation == "own"
+        alone = turn > 0 and subset.own
         width = 1 if alone else self._width
         for start in range(0, len(repetitions), width):
             yield tuple(repetitions[start : start + width])

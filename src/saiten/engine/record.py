@@ -14,6 +14,8 @@ import msgspec
 
 from saiten.types import Generation, Verdict
 
+RATED, JUDGE_FAILED, JUDGE_UNPARSABLE = "rated", "judge_failed", "judge_unparsable"
+"""Statuses of a judgement. One that failed is no verdict: it is owed again."""
 SUFFIX_BYTES = len(b',"crc":"01234567"}')
 
 

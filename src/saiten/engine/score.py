@@ -13,8 +13,10 @@ from typing import Any
 
 from saiten.engine.crash import crash
 from saiten.engine.execute import NO_CODE, execution_of
+from saiten.engine.identity import canonical_sampling
+from saiten.engine.judgement import failed, judgement_of, verdict_of
 from saiten.engine.plan import FAILED, BenchmarkPlan, SubsetPlan
-from saiten.engine.record import GenerationRecord
+from saiten.engine.record import JUDGE_UNPARSABLE, GenerationRecord
 from saiten.results.summary import BenchmarkResult, Evidence, MetricResult, ScoredDocument, SubsetResult
 from saiten.types import Choice, ChoiceScore, Document, Generation, Metric, Outcome, Verdict
 
@@ -65,7 +67,7 @@ class Tally:
                 value = metric.reduce(have)
                 for kept in (column.known, column.worst, column.best):
                     kept.append(value)
-                alone = value if isinstance(metric.value, str) else metric.corpus([[value]]).value
+                alone = value if isinstance(value, float) else metric.corpus([[value]]).value
                 if alone is not None:
                     values[metric.name] = alone
                 continue
@@ -103,6 +105,8 @@ def evidence(tallies: Iterable[Tally]) -> Evidence:
         empty=total["empty"],
         filtered=total["filtered"],
         copied=total["copied"],
+        judge_failed=total["judge_failed"],
+        judge_unparsable=total["judge_unparsable"],
         output_tokens=total["output_tokens"] if total["tokens_known"] else None,
     )
 
@@ -126,9 +130,29 @@ def metric_results(metrics: Sequence[Metric], tallies: Sequence[Tally]) -> tuple
                 estimate=metric.corpus([column.known for column in columns]),
                 bounds=bounds,
                 disagreement=differing / compared if metric.twin is not None and compared else None,
+                selective=metric.where is not None,
             )
         )
     return tuple(results)
+
+
+@dataclass(slots=True, kw_only=True)
+class Waiting:
+    """A document that the scorer was given and whose scores are not there yet."""
+
+    subset: SubsetPlan
+    index: int
+    document: Document
+    choices: tuple[Choice, ...] = ()
+    """Without greedy copies."""
+    identities: list[str] = field(default_factory=list)
+    judge_prompts: list[list[str]] = field(default_factory=list)
+    """For each choice, what the judge was sent about each turn."""
+
+    @property
+    def weight(self) -> int:
+        """How many choices a generated one stands for: all of them where decoding is greedy."""
+        return self.subset.samples if self.subset.generated(self.index) == 1 else 1
 
 
 class BenchmarkScorer:
@@ -142,42 +166,49 @@ class BenchmarkScorer:
         """Model names that the server's replies carried."""
         self.identities: tuple[str, ...] = ()
         """Identities of the choices of the document that `documents()` yielded last (of their last turn)."""
-        self._waiting: deque[tuple[SubsetPlan, int, Document, tuple[Choice, ...], list[str]]] = deque()
+        self.judges: set[str] = set()
+        """Judge models, as their replies name them."""
+        self._waiting: deque[Waiting] = deque()
 
     def documents(self) -> Iterator[ScoredDocument]:
         """Yield every document of the benchmark with its choices and scores, in the seeded order of each subset."""
         for scores in self.plan.benchmark.scorer.score(self._scorable()):
-            subset, index, document, unique, identities = self._waiting.popleft()
+            waiting = self._waiting.popleft()
+            subset = waiting.subset
             crash("during_score")
-            copied = unique and subset.generated(index) == 1
-            self.identities = tuple(identities * subset.samples if copied else identities)
-            yield self._scored(subset, index, document, unique, scores)
+            copied = waiting.choices and subset.generated(waiting.index) == 1
+            self.identities = tuple(waiting.identities * subset.samples if copied else waiting.identities)
+            yield self._scored(waiting, scores)
 
     def _scorable(self) -> Iterator[tuple[Document, tuple[Choice, ...]]]:
         for subset in self.plan.subsets:
             for index in range(len(subset.order)):
                 document = subset.document(index)
-                identities: list[str] = []
-                choices = tuple(self._choices(subset, index, document, identities))
-                self._waiting.append((subset, index, document, choices, identities))
-                yield document, choices
+                waiting = Waiting(subset=subset, index=index, document=document)
+                waiting.choices = tuple(self._choices(waiting))
+                self._waiting.append(waiting)
+                yield document, waiting.choices
 
-    def _choices(self, subset: SubsetPlan, index: int, document: Document, identities: list[str]) -> Iterator[Choice]:
+    def _choices(self, waiting: Waiting) -> Iterator[Choice]:
         """Yield the choices that were generated and have every verdict they need, without greedy copies."""
+        subset, index = waiting.subset, waiting.index
+        verified = self.plan.benchmark.verifier is not None or self.plan.benchmark.judge is not None
         counts = self.tallies[subset.subset].counts
-        generated = subset.generated(index)
-        weight = subset.samples if generated == 1 else 1
+        weight = waiting.weight
         counts["due"] += subset.samples * subset.turns
-        for repetition in range(generated):
+        for repetition in range(subset.generated(index)):
             records = [self._record(subset, index, repetition, turn, weight) for turn in range(subset.turns)]
             answered = tuple(record.generation for record in records if record is not None)
             if records[-1] is None or len(answered) < subset.turns:
                 continue
-            verdicts = tuple(self._verdict(document, generation) for generation in answered)
-            if self.plan.benchmark.verifier is not None and None in verdicts:
+            prompts: list[str] = []
+            verdicts = tuple(self._verdict(waiting, answered[: turn + 1], prompts) for turn in range(subset.turns))
+            if verified and None in verdicts:
                 continue
+            counts["judge_unparsable"] += weight * sum(v is not None and v.status == JUDGE_UNPARSABLE for v in verdicts)
             counts["scored"] += weight * subset.turns
-            identities.append(records[-1].place.id)
+            waiting.identities.append(records[-1].place.id)
+            waiting.judge_prompts.append(prompts)
             yield Choice(repetition=repetition, turns=answered, verdicts=verdicts)
 
     def _record(
@@ -204,42 +235,45 @@ class BenchmarkScorer:
             counts["output_tokens"] += generation.usage.output_tokens
         return record
 
-    def _verdict(self, document: Document, generation: Generation) -> Verdict | None:
+    def _verdict(self, waiting: Waiting, turns: Sequence[Generation], prompts: list[str]) -> Verdict | None:
+        """Return what decides about the last of `turns`; adds what a judge is sent about it to `prompts`."""
+        if self.plan.benchmark.judge is not None:
+            judgement = judgement_of(self.plan, waiting.subset, waiting.document, turns)
+            verdict = verdict_of(self.plan, judgement)
+            prompts.append(judgement.messages[-1].content)
+            self.judges |= {by for name in judgement.identities if (by := self.plan.decided_by.get(name)) is not None}
+            if verdict is None and failed(self.plan, judgement):
+                self.tallies[waiting.subset.subset].counts["judge_failed"] += waiting.weight
+            return verdict
         if self.plan.benchmark.verifier is None:
             return None
-        identity, program = execution_of(self.plan, document, generation)
+        identity, program = execution_of(self.plan, waiting.document, turns[-1])
         return NO_CODE if program is None else self.plan.verdicts.get(identity)
 
-    def _scored(
-        self,
-        subset: SubsetPlan,
-        index: int,
-        document: Document,
-        unique: tuple[Choice, ...],
-        scores: tuple[ChoiceScore, ...],
-    ) -> ScoredDocument:
-        choices = unique
-        if unique and subset.generated(index) == 1:
+    def _scored(self, waiting: Waiting, scores: tuple[ChoiceScore, ...]) -> ScoredDocument:
+        subset, unique = waiting.subset, waiting.choices
+        choices, prompts = unique, waiting.judge_prompts
+        if unique and subset.generated(waiting.index) == 1:
             copies = (replace(unique[0], repetition=k, copied=True) for k in range(1, subset.samples))
-            choices, scores = (*unique, *copies), scores * subset.samples
-        values = self.tallies[subset.subset].add(document, subset.samples, scores)
+            choices, scores, prompts = (*unique, *copies), scores * subset.samples, prompts * subset.samples
+        values = self.tallies[subset.subset].add(waiting.document, subset.samples, scores)
         answers: list[str] = []
         messages = []
         for turn in range(subset.turns):
-            messages.append(subset.messages(document, answers))
-            if choices:
-                answers.append(choices[0].turns[turn].text or "")
-            else:
+            messages.append(subset.messages(waiting.document, answers))
+            if not choices:
                 break
+            answers.append(subset.continued(choices[0].turns[turn]))
         return ScoredDocument(
             benchmark=self.plan.benchmark.name,
             subset=subset.subset,
-            index=index,
-            document=document,
+            index=waiting.index,
+            document=waiting.document,
             messages=tuple(messages),
             choices=choices,
             scores=scores,
             values=values,
+            judge_prompts=tuple(zip(*prompts, strict=True)),
         )
 
     def result(self, notes: tuple[str, ...] = ()) -> BenchmarkResult:
@@ -251,6 +285,7 @@ class BenchmarkScorer:
             notes = (*notes, f"{total.empty} of {total.answered} answers are empty: look at the model's chat template")
         if len(self.served) > 1:
             notes = (*notes, f"the server answered under several model names: {', '.join(sorted(self.served))}")
+        notes = (*notes, *self._judge_notes(total))
         if total.copied:
             notes = (*notes, f"{total.copied} of {total.answered} choices are copies: greedy decoding repeats itself")
         return BenchmarkResult(
@@ -271,4 +306,25 @@ class BenchmarkScorer:
             ),
             dataset_revisions=plan.revisions,
             notes=notes,
+            judge=plan.judge.name if plan.judge is not None else None,
         )
+
+    def _judge_notes(self, total: Evidence) -> Iterator[str]:
+        plan = self.plan
+        if any(subset.turns > 1 for subset in plan.subsets):
+            source = "its own first answer" if plan.subsets[0].own else "sample 0's first answer"
+            yield f"continuation {plan.benchmark.continuation}: the second turn of each sample continues {source}"
+        if plan.judge is None:
+            return
+        sampling = canonical_sampling(plan.judge.sampling)
+        sent = ", ".join(f"{name} {value}" for name, value in sampling.items())
+        yield f"judged by {plan.judge.name} ({sent})"
+        if others := self.judges - {plan.judge.name}:
+            yield f"the judge answered under the name {', '.join(sorted(others))}"
+        if total.judge_failed:
+            yield f"judge_failed: {total.judge_failed} judgements could not be had; they are asked for again next time"
+        if total.judge_unparsable:
+            yield (
+                f"judge_unparsable: {total.judge_unparsable} of {total.answered} verdicts state no rating; they count "
+                "as -1 in judge_score_*, as they always did, and not at all in judge_careful_*"
+            )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,12 @@ class StopRequest:
     reason: str = ""
     until: float | None = None
     """Unix time until which requests in flight may finish, where that is known."""
+
+    def grace(self, seconds: float) -> float | None:
+        """Return how long requests in flight may still finish: `seconds` or until `until`; None: not stopping."""
+        if not self.draining.is_set():
+            return None
+        return seconds if self.until is None else max(0.0, self.until - time.time())
 
     def ask(self, reason: str, exit_status: Exit) -> None:
         """Ask to drain; asked again, to stop now."""

@@ -64,22 +64,28 @@ def resolve_endpoint(spec: RunSpec, access: Access, environ: Mapping[str, str]) 
         raise UserError(f"provider {provider.name!r} has no address of its own: say where it is with --base-url URL")
     if not spec.model.strip():
         raise UserError("the model's name is empty: give the name as the provider knows it")
-    endpoint = Endpoint(provider=provider, base_url=_checked_url(url), model=spec.model)
+    endpoint = Endpoint(provider=provider, base_url=checked_url(url), model=spec.model)
     key = access.api_key or (environ.get(provider.key_variable) if provider.key_variable else None)
-    key = key.strip() if key else None
+    key = checked_key(key)
     if not key and provider.paid and access.base_url is None:
         raise UserError(
             f"provider {provider.name!r} needs an API key: set the environment variable {provider.key_variable} "
             "(or write it into .env)"
         )
-    if key and not (key.isascii() and key.isprintable()):
+    return Endpoint(provider=provider, base_url=endpoint.base_url, model=spec.model, api_key=key)
+
+
+def checked_key(text: str | None) -> str | None:
+    """Return a key without the space around it, None for none. Raises UserError for what cannot be a key."""
+    key = text.strip() if text else ""
+    if not (key.isascii() and (key.isprintable() or not key)):
         raise UserError(
             "the API key holds characters that no key has (a line break, a typographic quote?): set it again"
         )
-    return Endpoint(provider=provider, base_url=endpoint.base_url, model=spec.model, api_key=key or None)
+    return key or None
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
     """Return the base URL without its trailing slash and without a route that people copy along."""
     text = url.strip()
     if "://" not in text:

@@ -58,15 +58,18 @@ def _title(result: RunResult) -> str:
 
 
 def _benchmark_lines(whole: BenchmarkResult, *, subsets: bool) -> Iterable[Line]:
-    yield from _lines(whole.benchmark.name, whole)
+    yield from _lines(whole.benchmark.name, whole, subsets=subsets)
     if subsets:
         for part in whole.subsets:
             if part.subset:
-                yield from _lines(f"{whole.benchmark.name}:{part.subset}", part)
+                yield from _lines(f"{whole.benchmark.name}:{part.subset}", part, subsets=True)
 
 
-def _lines(name: str, part: BenchmarkResult | SubsetResult) -> Iterable[Line]:
-    """Yield a line for each metric; the first one carries the counts, or, with choices missing, the word for it."""
+def _lines(name: str, part: BenchmarkResult | SubsetResult, *, subsets: bool) -> Iterable[Line]:
+    """Yield a line for each metric; the first one carries the counts, or, with choices missing, the word for it.
+
+    Metrics about some of the documents only (categories) are left out, as subsets are.
+    """
     evidence = part.evidence
     counts = (
         _percent(evidence.scored, evidence.due, complete=evidence.complete),
@@ -79,6 +82,8 @@ def _lines(name: str, part: BenchmarkResult | SubsetResult) -> Iterable[Line]:
     if not whole:
         yield Line((first, "", "INCOMPLETE", *counts), RED)
     for metric in part.metrics:
+        if metric.selective and not subsets:
+            continue
         carries = whole and metric is part.metrics[0]
         label = plain(metric.name) if metric.compatible else f"└ {plain(metric.name)}"
         cells = (first if carries else "", label, _score(metric, whole=whole), *(counts if carries else ()))

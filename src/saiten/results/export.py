@@ -220,10 +220,13 @@ def evidence_document(result: RunResult) -> dict[str, Any]:
 
 def _spec(spec: RunSpec) -> dict[str, Any]:
     """Return the fields that are known to hold no secret; `extra_body` is the user's own and could."""
-    names = ("model", "provider", "model_revision", "settings", "system_message", "samples", "max_samples")
+    names = (
+        *("model", "provider", "model_revision", "settings", "system_message", "samples", "max_samples"),
+        *("reasoning_parser", "prompts", "continuation", "judge_model", "judge_reasoning_effort"),
+    )
     sampling = {name: value for name, value in asdict(spec.sampling).items() if value is not None}
     sampling.pop("extra_body", None)
-    told = {name: getattr(spec, name) for name in (*names, "reasoning_parser", "prompts")}
+    told = {name: getattr(spec, name) for name in names}
     return told | {"benchmarks": list(spec.benchmarks), "sampling": sampling}
 
 
@@ -234,6 +237,8 @@ def _benchmark(whole: BenchmarkResult) -> dict[str, Any]:
         "version": benchmark.version,
         "scorer": {"name": benchmark.scorer.name, "version": benchmark.scorer.version},
         "samples": whole.samples,
+        "continuation": benchmark.continuation,
+        "judge": whole.judge,
         "documents": whole.documents,
         "documents_in_dataset": whole.documents_in_dataset,
         "dataset_revisions": dict(whole.dataset_revisions),

@@ -23,7 +23,7 @@ from saiten.types import Benchmark, RunSpec
 PACKAGES = ("aiohttp", "latex2sympy2-extended", "math-verify", "msgspec", "sympy")
 BELONGS = (
     *("model", "model_revision", "provider", "system_message", "sampling", "provider_sampling"),
-    *("reasoning_parser", "prompts"),
+    *("reasoning_parser", "prompts", "continuation"),
 )
 """Fields of the specification that a run directory belongs to. Benchmarks, N and --max-samples may grow."""
 BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_template", "no_chat_template")

@@ -28,6 +28,10 @@ class Evidence:
     filtered: int = 0
     copied: int = 0
     """Greedy copies of repetition 0, counted in `answered` too."""
+    judge_failed: int = 0
+    """Answers whose judgement was asked for and could not be had: they are missing, and owed."""
+    judge_unparsable: int = 0
+    """Answers whose verdict states no rating, asked for twice. They count as scored."""
     output_tokens: int | None = None
 
     @property
@@ -53,6 +57,8 @@ class MetricResult:
     """[every missing choice worst, every missing choice best]; None when nothing is missing."""
     disagreement: float | None = None
     """For a careful metric: share of documents where its compatible twin gives another value."""
+    selective: bool = False
+    """Whether it is about some of the documents only (a category)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,8 @@ class BenchmarkResult:
     """Dataset path -> resolved commit, or a content hash for local files."""
     notes: tuple[str, ...] = ()
     """E.g. the sandbox level, warnings about many empty answers."""
+    judge: str | None = None
+    """The model that judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +128,5 @@ class ScoredDocument:
     """One per choice, same order."""
     values: Mapping[str, float]
     """Metric name -> this document's value; absent where a choice it needs is missing."""
+    judge_prompts: tuple[tuple[str, ...], ...] = ()
+    """What the judge was sent, for each turn one text per choice; empty for a benchmark without a judge."""

@@ -10,6 +10,7 @@ import ast
 import inspect
 import json
 import math
+import re
 import textwrap
 from collections.abc import Collection, Mapping
 from dataclasses import Field, fields
@@ -18,11 +19,13 @@ from typing import Any
 
 from saiten.errors import UsageError
 
+LITERAL = re.compile(r"""["'](\w+)["']""")
 AT_LEAST = {
     "temperature": 0,
     "samples": 1,
     "max_samples": 1,
     "concurrency": 1,
+    "judge_concurrency": 1,
     "max_n": 1,
     "max_tokens": 1,
     "max_model_length": 1,
@@ -80,6 +83,8 @@ def add_options(parser: argparse._ActionsContainer, cls: type, names: Collection
         text: Any = argparse.SUPPRESS if hidden else LazyHelp(cls, item.name)
         if "bool" in str(item.type):
             parser.add_argument(flag, action="store_true", default=None, help=text)
+        elif "Literal" in str(item.type):
+            parser.add_argument(flag, choices=LITERAL.findall(str(item.type)), default=None, help=text)
         else:
             parser.add_argument(flag, type=converter(item), default=None, metavar=metavar(item), help=text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ def shared_digest(name: str, folder: Path) -> dict[str, Any]:
     return {"documents": count, "sha256": digest.hexdigest()}
 
 
+def judge_prompts(name: str) -> str:
+    """Return all that a judge is sent about a benchmark's own row: both turns, with references and without."""
+    benchmark = find(name)
+    assert benchmark.judge is not None
+    told = []
+    for category in ("math", "writing"):
+        document = own_document(name)
+        document = replace(document, extra={**document.extra, "category": category})
+        for answers in (("First {answer_2} [[9]]",), ("First {answer_2} [[9]]", "第二の回答\nRating: [[10]]")):
+            messages = benchmark.judge.request(document, answers)
+            told += [f"--- {category}, turn {len(answers)}, {m.role}\n{m.content}\n" for m in messages]
+    return "\n".join(told)
+
+
 def write_all() -> None:
     """Write every golden file."""
     from saiten.benchmarks.index import builtin
@@ -83,6 +98,8 @@ def write_all() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in builtin():
         (FOLDER / f"{name}.txt").write_bytes("\0".join(own_document(name).turns).encode())
+        if find(name).judge is not None:
+            (FOLDER / f"{name}.judge.txt").write_text(judge_prompts(name), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         digests = {name: shared_digest(name, Path(folder) / name) for name in (*REPOSITORIES, *DERIVED)}
     SHARED.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from saiten.benchmarks import find, names, select
-from saiten.benchmarks.index import GROUPS, builtin, group
+from saiten.benchmarks.index import GROUPS, builtin, group, is_variant
 from saiten.benchmarks.known import OLD_TASKS
 from saiten.errors import Exit, UsageError, UserError
 
@@ -93,12 +93,18 @@ def test_names_and_task_ids_are_unique() -> None:
 
 
 def test_groups_leave_our_own_small_sets_to_the_demo() -> None:
-    everything = {name for name in builtin() if not name.startswith("sample_")}
+    everything = {name for name in builtin() if not name.startswith("sample_") and not is_variant(name)}
     assert set(group("ja") or ()) | set(group("en") or ()) == set(group("all") or ()) == everything
     assert group("demo") == ["sample_choice_ja", "sample_math", "humaneval"]
     assert group("nothing") is None
     assert {selected.benchmark.name for selected in select(("all",))} == everything
     assert set(GROUPS) == {"ja", "en", "all", "demo"}
+
+
+def test_variants_of_a_benchmark_are_chosen_by_name_only() -> None:
+    assert chosen("mt_bench_*") == [("mt_bench_ja", 1), ("mt_bench_en", 1)]
+    assert chosen("swallow|japanese_mt_bench_truncate_6144|0|0") == [("mt_bench_ja_truncate_6144", 1)]
+    assert chosen("swallow|english_mt_bench_gpt4o_judge|0|0") == [("mt_bench_en_gpt4o_judge", 1)]
 
 
 @pytest.mark.parametrize(

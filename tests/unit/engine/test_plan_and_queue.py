@@ -36,11 +36,10 @@ def popped(queue: WorkQueue) -> Iterator[Item]:
 
 def answer(item: Item, text: str = "answer", *, outcome: Outcome = Outcome.OK) -> dict[int, str]:
     """Store an answer for each repetition of an item, as the generator does."""
-    conversation = item.subset.conversation(item.document, item.answers)
     texts = {}
     for repetition in item.repetitions:
         place = Place(
-            id=conversation.choice(repetition, item.turn),
+            id=item.subset.choice_id(item.document, item.answers, repetition),
             subset=item.subset.subset,
             document=item.document.id,
             index=item.index,

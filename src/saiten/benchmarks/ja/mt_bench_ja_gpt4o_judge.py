@@ -1,0 +1,20 @@
+"""Japanese MT-Bench, always judged by gpt-4o-2024-08-06: for runs that are compared with those of 2025.
+
+Source: as mt_bench_ja. Reference measurement: task japanese_mt_bench_gpt4o_judge (2026).
+Differs: as mt_bench_ja. A run with another --judge-model is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from saiten.benchmarks.ja import mt_bench_ja
+from saiten.benchmarks.mt_bench import references
+from saiten.scoring.judge import Judge
+
+BENCHMARK = replace(
+    mt_bench_ja.BENCHMARK,
+    name="mt_bench_ja_gpt4o_judge",
+    task="japanese_mt_bench_gpt4o_judge",
+    judge=Judge(templates=mt_bench_ja.TEMPLATES, references=references, model="gpt-4o-2024-08-06"),
+)

@@ -1,0 +1,89 @@
+"""Who judges: the judge model with its parameters, and the endpoint it is asked at, from settings and environment.
+
+The model and its parameters decide what a judgement is; where it is asked and with which key does not.
+
+Source: swallow-evaluation-instruct (parameters that reached the API; with reasoning effort: reference §7.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from saiten.errors import UserError
+from saiten.models.provider_table import find_provider
+from saiten.models.providers import Endpoint, checked_key, checked_url
+from saiten.types import Access, RunSpec, Sampling
+
+DEFAULT_MODEL = "gpt-4o-2024-08-06"
+KEY = "JUDGE_API_KEY"
+FALLBACK_KEY = "OPENAI_API_KEY"
+DATED = re.compile(r"(?:^|\D)(?:20\d\d-\d\d-\d\d|20\d{6}|\d{4})(?:\D|$)")
+MAX_TOKENS, THINKING_MAX_TOKENS = 4096, 32768
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeModel:
+    """All of a judge that can move a rating."""
+
+    name: str
+    sampling: Sampling
+
+
+def judge_model(spec: RunSpec) -> JudgeModel:
+    """Return the judge of a run: temperature 0, or 1 where it thinks (with an effort other than `none`)."""
+    effort = spec.judge_reasoning_effort
+    thinks = effort is not None and effort != "none"
+    sampling = Sampling(
+        temperature=1.0 if thinks else 0.0,
+        max_tokens=THINKING_MAX_TOKENS if thinks else MAX_TOKENS,
+        reasoning_effort=effort,
+    )
+    return JudgeModel(name=spec.judge_model or DEFAULT_MODEL, sampling=sampling)
+
+
+def with_judge_environment(spec: RunSpec, access: Access, environ: Mapping[str, str]) -> tuple[RunSpec, Access]:
+    """Fill in what the JUDGE_… variables say, where nothing else does. Raises UserError for a bad number."""
+    concurrency = access.judge_concurrency
+    if concurrency is None and (text := environ.get("JUDGE_CONCURRENT_CALLS")):
+        if not text.isdecimal() or int(text) < 1:
+            raise UserError(f"JUDGE_CONCURRENT_CALLS={text!r} is not a whole number above 0; correct or unset it")
+        concurrency = int(text)
+    spec = replace(
+        spec,
+        judge_model=spec.judge_model or environ.get("JUDGE_MODEL_NAME") or None,
+        judge_reasoning_effort=spec.judge_reasoning_effort or environ.get("JUDGE_REASONING_EFFORT") or None,
+    )
+    url = access.judge_base_url or environ.get("JUDGE_BASE_URL") or None
+    return spec, replace(access, judge_base_url=url, judge_concurrency=concurrency)
+
+
+def resolve_judge(model: JudgeModel, access: Access, environ: Mapping[str, str]) -> Endpoint:
+    """Return where judgements are asked. Raises UserError for a missing key, a bad URL or a name without a date.
+
+    The key of OpenAI is only ever sent to OpenAI.
+    """
+    official = find_provider("openai")
+    assert official.base_url is not None
+    url = checked_url(access.judge_base_url) if access.judge_base_url else official.base_url
+    openai = urlsplit(url).hostname == urlsplit(official.base_url).hostname
+    if openai and not access.judge_alias and not DATED.search(model.name):
+        raise UserError(
+            f"the judge {model.name!r} is a name without a date: its model may change between two runs; give a dated "
+            f"name, such as {DEFAULT_MODEL}, with --judge-model or JUDGE_MODEL_NAME, or say --judge-alias"
+        )
+    key = access.judge_api_key or environ.get(KEY) or (environ.get(FALLBACK_KEY) if openai else None)
+    if openai and not (key or "").strip():
+        raise UserError(
+            f"the judge {model.name} needs an API key: set the environment variable {KEY} (or {FALLBACK_KEY}), or "
+            "give another judge with --judge-base-url and --judge-model"
+        )
+    provider = replace(official, refuses={}) if openai else find_provider("custom")
+    return Endpoint(
+        provider=replace(provider, name="judge", key_variable=KEY),
+        base_url=url,
+        model=model.name,
+        api_key=checked_key(key),
+    )
