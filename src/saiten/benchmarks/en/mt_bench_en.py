@@ -14,7 +14,7 @@ from __future__ import annotations
 from saiten.benchmarks.mt_bench import CHARACTERS, COLUMNS, SAMPLES, document, references
 from saiten.scoring.judge import Judge
 from saiten.scoring.mt_bench import MtBenchScorer, mt_bench_metrics, mt_bench_rows
-from saiten.types import Benchmark, Dataset, JudgeTemplate, Sampling
+from saiten.types import Benchmark, Dataset, Duration, JudgeTemplate, Sampling
 
 SYSTEM = "You grade the answers of AI assistants, impartially and with good reasons."
 TASK = """\
@@ -82,6 +82,7 @@ BENCHMARK = Benchmark(
     judge=Judge(templates=TEMPLATES, references=references),
     answer_characters=CHARACTERS,
     summary=mt_bench_rows("english_mtbench", japanese=False),
+    duration=Duration(node_q="02:00:00", node_f="08:00:00", rt_HG="02:00:00", rt_HF="08:00:00"),
     source="tokyotech-llm/swallow_english_mt_bench; swallow-evaluation-instruct@3520211 english_mt_bench",
     license="Apache-2.0",
     differs="judge prompts in our own words; equal answers judged once; unreadable verdicts asked for once more",

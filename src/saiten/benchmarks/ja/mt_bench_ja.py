@@ -13,7 +13,7 @@ from __future__ import annotations
 from saiten.benchmarks.mt_bench import CHARACTERS, COLUMNS, SAMPLES, document, references
 from saiten.scoring.judge import Judge
 from saiten.scoring.mt_bench import MtBenchScorer, mt_bench_metrics, mt_bench_rows
-from saiten.types import Benchmark, Dataset, Extra, JudgeTemplate, Sampling
+from saiten.types import Benchmark, Dataset, Duration, Extra, JudgeTemplate, Sampling
 
 SYSTEM = "あなたはAIアシスタントの回答を、公平に、根拠をもって採点する評価者です。"
 TASK = """\
@@ -86,6 +86,7 @@ BENCHMARK = Benchmark(
     judge=Judge(templates=TEMPLATES, references=references),
     answer_characters=CHARACTERS,
     summary=mt_bench_rows("japanese_mtbench", japanese=True),
+    duration=Duration(node_q="04:00:00", node_f="16:00:00", rt_HG="04:00:00", rt_HF="16:00:00"),
     source="tokyotech-llm/swallow_japanese_mt_bench; swallow-evaluation-instruct@3520211 japanese_mt_bench",
     license="Apache-2.0",
     differs="judge prompts in our own words; equal answers judged once; unreadable verdicts asked for once more",
