@@ -14,11 +14,12 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 BENCHMARK_LINES = 150
 
-LOW = {"types", "errors", "part", "served"}
+LOW = {"types", "errors", "part", "sampling", "served"}
 ALLOWED = {
     "part": set(),
+    "sampling": set(),
     "served": set(),
-    "types": {"part", "served"},
+    "types": {"part", "sampling", "served"},
     "errors": set(),
     "settings": LOW,
     "datasets": LOW,
