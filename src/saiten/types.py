@@ -1,5 +1,5 @@
-"""The nouns of saiten. Everything that passes between rooms is one of these; this module imports only `part`
-and `sampling`.
+"""The nouns of saiten. Everything that passes between rooms is one of these; some stand in small
+modules of their own (`part`, `sampling`, `served`), and this one imports nothing else.
 
 A *benchmark* has *documents*. Asking a document once gives a *choice*: one generated answer, durable as a
 *generation* that ends in a typed *outcome*. A *scorer* gives each choice named values, a *metric* turns the values of
@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from saiten.part import Part
-from saiten.sampling import Sampling as Sampling  # noqa: PLC0414  # a noun of saiten, in a module of its own
+from saiten.sampling import Sampling as Sampling  # noqa: PLC0414  # a noun, in a module of its own
 from saiten.served import ModelServer
+from saiten.served import ServerSpec as ServerSpec  # noqa: PLC0414
 
 Role = Literal["system", "user", "assistant"]
 Language = Literal["ja", "en"]
@@ -385,43 +386,6 @@ class Benchmark:
 
 
 # ---------------------------------------------------------------------------------------------- a run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSpec:
-    """How a model server of ours is started. None: not specified, saiten decides. Holds no secret.
-
-    Used when the model is served by saiten itself (providers vllm and llamacpp, no base URL).
-    """
-
-    vllm: str | None = None
-    """Version of vLLM, made before with `saiten setup --vllm VERSION`; default: VLLM_VERSION, or the newest made."""
-    server_command: str | None = None
-    """Program that serves in place of that environment's vllm, e.g. "/opt/vllm/bin/vllm serve"."""
-    server_args: str | None = None
-    """More arguments of the server as one types them in a shell, e.g. "--max-num-seqs 512"."""
-    max_model_length: int | None = None
-    """Tokens of prompt and answer together; default: the model's own, at most 32768."""
-    dtype: str | None = None
-    """Type of the weights: bfloat16 (the default), float16, float32, auto."""
-    tensor_parallel: int | None = None
-    """GPUs that hold one copy of the model; default: the fewest that it fits on."""
-    data_parallel: int | None = None
-    """Copies of the model; default: as many as the visible GPUs hold."""
-    gpu_memory: float | None = None
-    """Share of each GPU's memory for the server, above 0 and at most 1; default: 0.9."""
-    slots: int | None = None
-    """Choices that each copy of the model works on at the same time; default: the server's own."""
-    chat_template: str | None = None
-    """Jinja file in place of the model's chat template; `base`: the plain one for base models that saiten brings."""
-    no_chat_template: bool | None = None
-    """Ask through the completions route, with the question as it is (base models)."""
-    trust_remote_code: bool | None = None
-    """Let the server run Python code out of the model's repository, with this job's rights and keys."""
-    repetition_detection: bool | None = None
-    """Let the server end answers that repeat themselves, where its version can."""
-    start_seconds: float | None = None
-    """Deadline from the start of the server to its first token; default: 600."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
