@@ -1,7 +1,8 @@
 """English MT-Bench, always judged by gpt-4o-2024-08-06: for runs that are compared with those of 2025.
 
 Source: as mt_bench_en. Reference measurement: task english_mt_bench_gpt4o_judge (2026).
-Differs: as mt_bench_en. A run with another --judge-model is refused.
+Differs: as mt_bench_en. A run with another --judge-model is refused. Its rows have
+names of their own, so that it can stand beside another judge's.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from dataclasses import replace
 from saiten.benchmarks.en import mt_bench_en
 from saiten.benchmarks.mt_bench import references
 from saiten.scoring.judge import Judge
+from saiten.scoring.mt_bench import mt_bench_rows
 
 BENCHMARK = replace(
     mt_bench_en.BENCHMARK,
     name="mt_bench_en_gpt4o_judge",
     task="english_mt_bench_gpt4o_judge",
+    summary=mt_bench_rows("english_mtbench_gpt4o_judge", japanese=False),
     judge=Judge(templates=mt_bench_en.TEMPLATES, references=references, model="gpt-4o-2024-08-06"),
 )
