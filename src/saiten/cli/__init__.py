@@ -18,6 +18,8 @@ COMMANDS = {
     "run": "evaluate a model on benchmarks; the same command again goes on where it was",
     "score": "score a finished or unfinished run again, without a server",
     "aggregate": "the rows of aggregated_results.json, over all runs of a model or results of the old system",
+    "status": "where every submitted job is, how far it is, and why one does not end",
+    "logs": "the logs of a run's jobs and model servers",
     "tasks": "list, show and check benchmarks",
     "settings": "show which settings a run uses and where each comes from; check settings files",
     "data": "fetch, lock and verify datasets",

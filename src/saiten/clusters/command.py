@@ -42,7 +42,7 @@ def run(argv: Sequence[str]) -> Answer:
         )
     except FileNotFoundError as error:
         raise SchedulerError(
-            f"there is no command {argv[0]} here; log in to a node that submits jobs, or choose another --service"
+            f"there is no command {argv[0]} here; log in to a node that submits jobs, or choose another service"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise SchedulerError(f"{argv[0]} did not answer within {SECONDS:.0f} s; try again later") from error

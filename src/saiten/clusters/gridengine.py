@@ -134,9 +134,9 @@ def state_of(letters: str) -> JobState:
 
 
 def waits(letters: str) -> str:
-    """Say why a job with these letters does not run."""
+    """Say why a job with these letters does not run; why it is in the error state, only `qstat -j` tells."""
     if "E" in letters:
-        return "it is in the error state and stays in the queue until it is deleted"
+        return ""
     if any(letter in letters for letter in "sST"):
         return "it is suspended"
     return "it waits for another job, or is held" if "h" in letters else ""

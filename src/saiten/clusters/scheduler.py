@@ -100,7 +100,8 @@ class Scheduler(Protocol):
     def poll(self, ids: Sequence[str]) -> dict[str, JobStatus]:
         """Return what one question to the scheduler tells of these jobs.
 
-        A job that is not in the answer left the scheduler's list, or was never asked about: ask `final`.
+        A job that is not in the answer left the scheduler's list: ask `final`. So do for one that failed without a
+        reason.
         Raises SchedulerError where the scheduler does not answer.
         """
         ...

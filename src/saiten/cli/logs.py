@@ -1,0 +1,51 @@
+"""`saiten logs RUN [BENCHMARK]`: the logs of a run's jobs and servers, where they are and how they end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from saiten.errors import Exit
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("run", metavar="RUN", help="a run directory, a job id, a job's name or a model")
+    parser.add_argument("benchmark", metavar="BENCHMARK", nargs="?", default="", help="only this benchmark's logs")
+    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="where the jobs were submitted")
+    parser.add_argument("--lines", type=int, default=20, metavar="N", help="last lines of each log (default 20)")
+    parser.add_argument("--follow", action="store_true", help="go on with the newest log as it grows")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from saiten.clusters.finding import find_run, logs_of, tail
+    from saiten.report.text import plain
+
+    paths = logs_of(find_run(args.run, args.output_dir), args.benchmark)
+    for path in paths:
+        print(f"==> {path} ({path.stat().st_size} bytes)")
+        for line in tail(path, max(0, args.lines)):
+            print(plain(line))
+    if args.follow:
+        follow(paths[-1])
+    return Exit.COMPLETE
+
+
+def follow(path: Path) -> None:
+    """Print what a log gets, until Ctrl-C."""
+    from saiten.report.text import plain
+
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            while True:
+                if line := file.readline():
+                    print(plain(line.decode("utf-8", "replace")))
+                    continue
+                sys.stdout.flush()
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        return

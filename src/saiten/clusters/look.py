@@ -1,0 +1,179 @@
+"""One look at all submissions of an output directory: files are read, and each scheduler is asked one question.
+
+What schedulers said of jobs that ended is kept in `submissions/status.look.json`, so nothing is asked twice, and so a
+job that ended is announced once. Only `saiten status` writes that file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
+from saiten.clusters.record import JobReport, Submission, read_report, read_submissions
+from saiten.clusters.scheduler import JobState, JobStatus, Scheduler, SchedulerError
+from saiten.clusters.services import Service
+from saiten.clusters.sites import find_service, open_scheduler
+from saiten.clusters.situation import GRACE_SECONDS, VANISHED, Evidence, Situation, State, situation
+from saiten.errors import UserError
+from saiten.results.files import write_json
+
+FILE = "status.look.json"
+FINALS = 20
+"""Jobs whose accounting record is asked for in one look; the others wait for the next one."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What earlier looks saw."""
+
+    settled: dict[str, JobStatus] = field(default_factory=dict)
+    """Key -> how a scheduler said that the job ended."""
+    missing: dict[str, float] = field(default_factory=dict)
+    """Key -> when its scheduler was first found not to list it any more."""
+    open: list[str] = field(default_factory=list)
+    """Keys of the jobs that had not ended at the last look."""
+    begun: float = 0.0
+    """When somebody looked first; 0: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look saw."""
+
+    situations: tuple[Situation, ...]
+    """Of all submissions, oldest first."""
+    left: tuple[Situation, ...]
+    """Of these, what ended since the last look."""
+    problems: tuple[str, ...] = ()
+    """Schedulers that did not answer; what they would have said is not known."""
+
+
+def look(folder: Path, *, opener: Callable[[Service], Scheduler] = open_scheduler, now: float | None = None) -> Look:
+    """Look at the submissions of a folder."""
+    moment = time.time() if now is None else now
+    memory = remember(folder)
+    submissions = list(read_submissions(folder))
+    reports = {submission.key: read_report(folder, submission.key) for submission in submissions}
+    asked = [
+        submission
+        for submission in submissions
+        if submission.job_id and submission.key not in memory.settled and not said(reports[submission.key])
+    ]
+    told, problems = ask(asked, memory, opener, moment)
+    beats: dict[str, Heartbeat | None] = {}
+    found = []
+    for submission in submissions:
+        if submission.progress not in beats:
+            beats[submission.progress] = read_heartbeat(Path(submission.progress))
+        evidence = Evidence(
+            submission=submission,
+            report=reports[submission.key],
+            heartbeat=beats[submission.progress],
+            told=told.get(submission.key) or memory.settled.get(submission.key),
+            missing_since=memory.missing.get(submission.key),
+            now=moment,
+        )
+        found.append(situation(evidence))
+    situations = stuck(found)
+    was_open = set(memory.open)
+    left = tuple(
+        one
+        for one in situations
+        if one.state.over and (one.submission.key in was_open or one.submission.submitted > memory.begun > 0)
+    )
+    keep(folder, memory, situations, moment)
+    return Look(situations=tuple(situations), left=left if memory.begun else (), problems=tuple(problems))
+
+
+def said(report: JobReport | None) -> bool:
+    """Return whether a job told how it ended."""
+    return report is not None and report.finished is not None
+
+
+def ask(
+    submissions: Iterable[Submission], memory: Memory, opener: Callable[[Service], Scheduler], now: float
+) -> tuple[dict[str, JobStatus], list[str]]:
+    """Ask each scheduler once for all its jobs, then for the end of those it does not list any more."""
+    told: dict[str, JobStatus] = {}
+    problems: list[str] = []
+    by_service: dict[str, list[Submission]] = {}
+    for submission in submissions:
+        by_service.setdefault(submission.service, []).append(submission)
+    for name, jobs in by_service.items():
+        try:
+            scheduler = opener(find_service(name))
+            listed = scheduler.poll([job.job_id for job in jobs])
+            unclear = [job for job in jobs if not clear(listed.get(job.job_id))]
+            finals = {job.key: scheduler.final(job.job_id) for job in unclear[:FINALS]}
+            for job in jobs:
+                status = finals.get(job.key, listed.get(job.job_id))
+                if status is not None:
+                    told[job.key] = settle(memory, job, status, now)
+        except SchedulerError as error:
+            problems.append(f"{name}: {error}")
+        except UserError as error:
+            problems.append(str(error))
+    return told, problems
+
+
+def clear(status: JobStatus | None) -> bool:
+    """Return whether a listing tells all there is to tell."""
+    return status is not None and not (status.state is JobState.FAILED and not status.reason)
+
+
+def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> JobStatus:
+    """Note how a job ended, or since when there is no record of it; after a while there will never be one."""
+    if status.state is JobState.UNKNOWN:
+        first = memory.missing.setdefault(job.key, now)
+        if now - first >= GRACE_SECONDS:
+            status = replace(status, state=JobState.LOST, reason=VANISHED)
+    else:
+        memory.missing.pop(job.key, None)
+    if clear(status) and status.state.over:
+        memory.settled[job.key] = status
+    return status
+
+
+def stuck(found: list[Situation]) -> list[Situation]:
+    """Add a warning to jobs that wait for one that was deleted before it ran: PBS and Slurm let them wait for ever."""
+    by_key = {one.submission.key: one for one in found}
+    told = []
+    for one in found:
+        before = by_key.get(one.submission.predecessor)
+        dead = before is not None and before.state in {State.CANCELLED, State.FAILED} and before.due == 0
+        if before is not None and dead and one.state is State.QUEUED and one.reason:
+            words = f"it waits for job {before.submission.job_id}, which never ran: saiten cancel, then saiten resubmit"
+            one = replace(one, warnings=(*one.warnings, words))  # noqa: PLW2901  # a frozen value with one more field
+        told.append(one)
+    return told
+
+
+def remember(folder: Path) -> Memory:
+    """Return what earlier looks kept; nothing where there is nothing to read."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Memory)
+    except (OSError, msgspec.MsgspecError):
+        return Memory()
+
+
+def keep(folder: Path, memory: Memory, situations: Iterable[Situation], now: float) -> None:
+    """Keep what was seen. Where the folder cannot be written (somebody else's) nothing is kept."""
+    still = [one.submission.key for one in situations if not one.state.over]
+    known = {one.submission.key for one in situations}
+    if not known:
+        return
+    kept = Memory(
+        settled={key: status for key, status in memory.settled.items() if key in known},
+        missing={key: when for key, when in memory.missing.items() if key in known},
+        open=still,
+        begun=now,
+    )
+    try:
+        write_json(folder / FILE, msgspec.to_builtins(kept))
+    except UserError:
+        return

@@ -1,0 +1,210 @@
+"""A look at all submissions: one question for each scheduler, ends told once, thousands of jobs in a second."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from saiten.cli import main
+from saiten.clusters.look import FILE, Look, look
+from saiten.clusters.record import folder_of, write_report, write_submission
+from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError
+from saiten.clusters.situation import GRACE_SECONDS, State
+from tests.unit.clusters.made import NOW, heartbeat, report, submission, told
+
+
+class Told:
+    """A scheduler that says what a test wants, and counts how often it was asked."""
+
+    def __init__(self, jobs: dict[str, JobStatus], ends: dict[str, JobStatus] | None = None) -> None:
+        self.jobs, self.ends = jobs, ends or {}
+        self.polls = 0
+        self.finals: list[str] = []
+
+    def poll(self, ids: Sequence[str]) -> dict[str, JobStatus]:
+        self.polls += 1
+        return {job: self.jobs[job] for job in ids if job in self.jobs}
+
+    def final(self, job_id: str) -> JobStatus:
+        self.finals.append(job_id)
+        return self.ends.get(job_id, told(JobState.UNKNOWN))
+
+    def argv(self, request: JobRequest) -> list[str]:
+        raise NotImplementedError
+
+    def submit(self, request: JobRequest) -> str:
+        raise NotImplementedError
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        raise NotImplementedError
+
+
+class Away(Told):
+    """A scheduler that does not answer."""
+
+    def poll(self, ids: Sequence[str]) -> dict[str, JobStatus]:  # noqa: ARG002  # it does not even listen
+        raise SchedulerError("qstat does not answer: commlib error")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = folder_of(tmp_path)
+    made.mkdir()
+    return made
+
+
+def see(folder: Path, scheduler: Told, now: float = NOW) -> Look:
+    return look(folder, opener=lambda _service: scheduler, now=now)
+
+
+def add(folder: Path, key: str, **changes: Any) -> None:
+    directory = folder.parent / "results" / key
+    values = {"key": key, "job_id": key, "run": str(directory), "progress": str(directory / "progress.json")}
+    write_submission(folder, submission(**values | changes))
+
+
+def states(seen: Look) -> dict[str, str]:
+    return {one.submission.key: str(one.state) for one in seen.situations}
+
+
+def test_one_question_for_all_jobs_and_none_where_all_ended(folder: Path) -> None:
+    for key in ("1", "2", "3"):
+        add(folder, key)
+    scheduler = Told({"1": told(JobState.QUEUED), "2": told(JobState.RUNNING)}, {"3": told(JobState.FAILED, "died")})
+    assert states(see(folder, scheduler)) == {"1": "queued", "2": "running", "3": "failed"}
+    assert (scheduler.polls, scheduler.finals) == (1, ["3"])
+    assert states(see(folder, scheduler)) == {"1": "queued", "2": "running", "3": "failed"}
+    assert (scheduler.polls, scheduler.finals) == (2, ["3"])  # an end is asked for once
+    for key in ("1", "2"):
+        write_report(folder, key, report(finished=NOW, exit_status=0))
+    assert set(states(see(folder, scheduler)).values()) == {"done", "failed"}
+    assert scheduler.polls == 2
+
+
+def test_a_job_that_ended_is_announced_once(folder: Path) -> None:
+    add(folder, "1")
+    scheduler = Told({"1": told(JobState.RUNNING)})
+    assert see(folder, scheduler).left == ()
+    write_report(folder, "1", report(finished=NOW + 1, exit_status=0))
+    add(folder, "2", submitted=NOW + 2)  # submitted and ended between two looks
+    write_report(folder, "2", report(finished=NOW + 3, exit_status=3))
+    assert [one.submission.key for one in see(folder, scheduler, NOW + 9).left] == ["1", "2"]
+    assert see(folder, scheduler, NOW + 19).left == ()
+
+
+def test_a_scheduler_that_does_not_answer_changes_nothing(folder: Path) -> None:
+    add(folder, "1")
+    add(folder, "2")
+    write_report(folder, "2", report())
+    directory = folder.parent / "results" / "2"
+    directory.mkdir(parents=True)
+    (directory / "progress.json").write_bytes(msgspec.json.encode(heartbeat(key="2")))
+    seen = see(folder, Away({}))
+    assert states(seen) == {"1": "unknown", "2": "running"}
+    assert seen.problems == ("tsubame: qstat does not answer: commlib error",)
+    assert states(see(folder, Told({"1": told(JobState.QUEUED)}))) == {"1": "queued", "2": "running"}
+
+
+def test_a_job_without_a_record_is_given_up_after_a_while(folder: Path) -> None:
+    add(folder, "1")
+    scheduler = Told({})
+    assert states(see(folder, scheduler)) == {"1": "unknown"}
+    assert states(see(folder, scheduler, NOW + GRACE_SECONDS - 1)) == {"1": "unknown"}
+    seen = see(folder, scheduler, NOW + GRACE_SECONDS)
+    assert states(seen) == {"1": "failed"}
+    assert [one.reason for one in seen.left] == ["it left the queue without a trace: deleted before it ran"]
+    asked = len(scheduler.finals)
+    see(folder, scheduler, NOW + 2 * GRACE_SECONDS)
+    assert len(scheduler.finals) == asked
+
+
+def test_an_error_state_is_asked_for_its_reason(folder: Path) -> None:
+    add(folder, "1")
+    scheduler = Told({"1": told(JobState.FAILED)}, {"1": told(JobState.FAILED, "error state: can't open output file")})
+    assert see(folder, scheduler).situations[0].reason == "error state: can't open output file"
+
+
+def test_who_waits_for_a_job_that_was_deleted_before_it_ran_is_told(folder: Path) -> None:
+    add(folder, "1", cancelled=NOW - 5, successor="2")
+    add(folder, "2", predecessor="1")
+    held = {"2": told(JobState.HELD, "it waits: afterany:1.pbs1")}
+    seen = see(folder, Told(held, {"1": told(JobState.CANCELLED, "deleted before it ran")}))
+    assert seen.situations[1].warnings == ("it waits for job 1, which never ran: saiten cancel, then saiten resubmit",)
+
+
+def test_only_so_many_ends_are_asked_for_at_once(folder: Path) -> None:
+    for number in range(50):
+        add(folder, f"{number:02d}")
+    scheduler = Told({}, {f"{number:02d}": told(JobState.DONE) for number in range(50)})
+    see(folder, scheduler)
+    assert len(scheduler.finals) == 20
+
+
+def test_what_was_kept_may_be_broken(folder: Path) -> None:
+    add(folder, "1")
+    (folder / FILE).write_text("{broken")
+    assert states(see(folder, Told({"1": told(JobState.QUEUED)}))) == {"1": "queued"}
+
+
+def test_two_thousand_jobs_take_less_than_a_second_of_cpu(folder: Path) -> None:
+    live = {}
+    for number in range(2000):
+        key = f"{number:04d}"
+        directory = folder.parent / "results" / f"m{number // 4}"
+        add(folder, key, run=str(directory), progress=str(directory / "progress.json"))
+        if number % 2:
+            write_report(folder, key, report(finished=NOW if number % 4 == 1 else None, exit_status=3))
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "progress.json").write_bytes(msgspec.json.encode(heartbeat(key=key)))
+        live[key] = told(JobState.RUNNING if number % 2 else JobState.QUEUED)
+    scheduler = Told(live)
+    see(folder, scheduler)
+    begun = time.process_time()
+    seen = see(folder, scheduler)
+    spent = time.process_time() - begun
+    assert len(seen.situations) == 2000
+    assert scheduler.polls == 2
+    assert spent < 1.0, f"{spent:.2f} s of CPU"
+
+
+def test_the_command_prints_a_table_and_json(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    now = time.time()
+    add(folder, "308", submitted=now - 9, links=3, link=2, settings="reasoning")
+    write_report(folder, "308", report(started=now - 5, ends=now + 600))
+    directory = folder.parent / "results" / "308"
+    directory.mkdir(parents=True)
+    (directory / "progress.json").write_bytes(msgspec.json.encode(heartbeat(key="308", heartbeat=now, failed=2)))
+    assert main(["status", "--output-dir", str(folder.parent)]) == 0
+    shown = capsys.readouterr()
+    row = next(line for line in shown.out.splitlines() if line.startswith("308 2/3"))
+    assert row.split()[2:] == [
+        *("running", "tsubame", "node_q", "1", "-5", "org/model", "reasoning", "40%", "9", "min", "9", "min"),
+        *("1234", "gpqa_ja"),
+    ]
+    assert "    ! 2 choices failed" in shown.out
+    assert "no command qstat here" in shown.err
+    assert main(["status", "--json", "--output-dir", str(folder.parent)]) == 0
+    (told_json,) = json.loads(capsys.readouterr().out)
+    assert (told_json["state"], told_json["percent"], told_json["job_id"]) == (State.RUNNING, 40.0, "308")
+
+
+def test_without_submissions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--output-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "no jobs (saiten submit makes some)\n"
+    assert not (tmp_path / "submissions").exists()
+
+
+def test_watch_ends_with_the_last_job(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add(folder, "1", submitted=time.time())
+    write_report(folder, "1", report(finished=time.time(), exit_status=0))
+    assert main(["status", "--watch", "--output-dir", str(folder.parent)]) == 0
+    assert "1 done" in capsys.readouterr().out
