@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 
+from saiten.programs import Program
 from saiten.sandbox import Sandbox
-from saiten.types import Program
 
 TARGET = 100.0
 """Executions per second and core."""

@@ -1,5 +1,5 @@
 """The nouns of saiten. Everything that passes between rooms is one of these; some stand in small
-modules of their own (`part`, `sampling`, `served`), and this one imports nothing else.
+modules of their own (`part`, `programs`, `sampling`, `served`), and this one imports nothing else.
 
 A *benchmark* has *documents*. Asking a document once gives a *choice*: one generated answer, durable as a
 *generation* that ends in a typed *outcome*. A *scorer* gives each choice named values, a *metric* turns the values of
@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from saiten.part import Part
+from saiten.programs import AnyProgram
 from saiten.sampling import Sampling as Sampling  # noqa: PLC0414  # a noun, in a module of its own
 from saiten.served import ModelServer
 from saiten.served import ServerSpec as ServerSpec  # noqa: PLC0414
@@ -65,9 +66,12 @@ class Dataset:
     revision: str | None = None
     """Commit of the hub repository; None: resolved at first use and recorded."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Subset -> path pattern inside the repository, where the repository's layout does not tell it."""
+    """Subset -> path patterns inside the repository, separated by spaces, where the repository's layout does not tell
+    them."""
     columns: tuple[str, ...] = ()
     """Columns that the document function reads; a row that lacks one is a clear error."""
+    apart: tuple[str, ...] = ()
+    """Columns of very long texts: a row has a `LongText` in their place."""
     headerless: tuple[str, ...] = ()
     """Column names of CSV files that have no header line."""
     local: bool = False
@@ -158,7 +162,8 @@ class Verdict:
 
     kind: Literal["execution", "judgement"]
     status: str
-    """execution: passed, failed, timeout, error, no_code; judgement: rated, judge_failed, judge_unparsable."""
+    """execution: passed, solved (right, but not for the reference's harness), failed, timeout, error, no_code;
+    judgement: rated, judge_failed, judge_unparsable."""
     value: float | None = None
     detail: str = ""
     """Of a judgement: what the judge wrote, whole."""
@@ -214,22 +219,10 @@ class Scorer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A generated program and how to test it. `tests` never enters the process that runs `source`."""
-
-    source: str
-    entry_point: str
-    tests: str
-    language_prompt: str = ""
-    """Trusted starter code whose helper functions the tests may use."""
-    cpu_seconds: float = 6.0
-
-
 class ExecutionVerifier(Protocol):
     """Names the program that decides about a choice; the engine runs it in the sandbox."""
 
-    def program(self, document: Document, generation: Generation) -> Program | None:
+    def program(self, document: Document, generation: Generation) -> AnyProgram | None:
         """Return the program, or None where the answer holds no code."""
         ...
 
@@ -348,7 +341,7 @@ class Benchmark:
 
     name: str
     task: str
-    """The id in old commands, `swallow|<task>|0|0`."""
+    """The id in old commands, `swallow|<task>|0|0`. A star stands for the subset; else one follows after a colon."""
     language: Language
     version: int
     """Raised when a number can move."""
@@ -369,6 +362,8 @@ class Benchmark:
     """Who rates the answers; every turn of every choice is judged."""
     answer_characters: int | None = None
     """Of a longer answer only so many characters are continued by a later turn, and judged."""
+    default: tuple[str, ...] = ()
+    """Subsets that are measured where none is named; empty: all of them."""
     expected_tokens: float = 400.0
     """Typical answer length, used to order the queue until lengths are known."""
     summary: tuple[SummaryRow, ...] = ()

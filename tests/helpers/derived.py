@@ -8,6 +8,7 @@ jemhopqa    one list in a JSON file                                     -> tokyo
 wmt20       a file for each direction                                   -> lighteval/sacrebleu_manual
 mifeval_ja  one file                                                    -> tokyotech-llm/M-IFEval-Ja
 mt_bench    questions, and the reference answers beside them            -> tokyotech-llm/swallow_…_mt_bench
+livecodebench  one real row, and one of our own                         -> livecodebench/code_generation_lite
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from tests.helpers.shared import shared_path
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 Files = dict[str, list[dict[str, Any]]]
 """Path in the repository -> rows."""
 
@@ -112,6 +114,12 @@ def _conversations(language: str, questions: Path, answers: Path) -> dict[str, F
     return {f"tokyotech-llm/swallow_{language}_mt_bench": {"data/train.jsonl": rows}}
 
 
+def _livecodebench() -> dict[str, Files]:
+    rows = [*_lines(shared_path("data/livecodebench/sample_1873_A_upstream_columns.jsonl"))]
+    own = json.loads((GOLDEN / "rows" / "livecodebench.json").read_bytes())
+    return {"livecodebench/code_generation_lite": {"test5.jsonl": rows, "test6.jsonl": [own]}}
+
+
 DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
     "mmlu": _mmlu,
     "mmlu_pro": _mmlu_pro,
@@ -124,6 +132,7 @@ DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
     "mifeval_ja": _mifeval_ja,
     "mt_bench_en": _mt_bench_en,
     "mt_bench_ja": _mt_bench_ja,
+    "livecodebench": _livecodebench,
 }
 
 

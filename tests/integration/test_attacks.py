@@ -17,6 +17,7 @@ LEVELS = {
     "L1/seccomp": "seccomp",
 }
 LIMIT_SECONDS = 1.0
+RIGHT = {"passed", "solved"}
 
 
 def has_numpy() -> bool:
@@ -45,7 +46,7 @@ def test_no_attack_passes_and_every_honest_program_does(outcome: Any) -> None:
     wrong = {
         name: program["verdict"]
         for name, program in outcome["programs"].items()
-        if (program["verdict"]["status"] == "passed") is not program["control"]
+        if (program["verdict"]["status"] in RIGHT) is not program["control"]
         and not (name == "k03_numpy" and not has_numpy())
     }
     assert not wrong
@@ -54,7 +55,7 @@ def test_no_attack_passes_and_every_honest_program_does(outcome: Any) -> None:
 
 def test_every_attack_is_decided_and_none_is_blamed_on_the_sandbox(outcome: Any) -> None:
     statuses = {program["verdict"]["status"] for program in outcome["programs"].values()}
-    assert statuses <= {"passed", "failed", "timeout", "error"}
+    assert statuses <= RIGHT | {"failed", "timeout", "error"}
 
 
 def test_nothing_in_the_world_changed_and_nothing_was_reached(outcome: Any) -> None:

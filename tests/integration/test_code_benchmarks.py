@@ -1,4 +1,4 @@
-"""The HumanEval family on its real rows, executed: every reference solution passes, nothing else does."""
+"""Code benchmarks on real rows, executed: every reference solution passes, nothing else does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from saiten.benchmarks import find
 from saiten.benchmarks.trial import choice
 from saiten.datasets import open_rows
+from saiten.datasets.apart import Stored
 from saiten.sandbox import Sandbox
 from saiten.scoring.text import answer
 from saiten.types import Benchmark, ChoiceScore, Document, Verdict
@@ -81,3 +82,33 @@ def test_neither_an_empty_answer_nor_another_documents_solution_passes(name: str
     assert passed <= FREE
     other = executed(benchmark, documents, [written(document) for document in documents[1:] + documents[:1]])
     assert {score.values["solved"] for score in other} == {0.0}
+
+
+SORTED = """for _ in range(int(input())):
+    word = input()
+    print("YES" if sum(a != b for a, b in zip(word, "abc")) <= 2 else "NO")
+"""
+BYTES = SORTED.replace("input()", "next(lines)").replace("for _", "import sys\nlines = sys.stdin.buffer\nfor _", 1)
+TIMES = "class Solution:\n    def timesK(self, nums, k):\n        return [k * n for n in nums]"
+
+
+def test_livecodebench_is_executed_on_its_packed_cases(tmp_path: Path) -> None:
+    benchmark, context = find("livecodebench"), mirror_context(tmp_path, "livecodebench")
+    real, own = (benchmark.document(open_rows(benchmark.dataset, subset, context)[0]) for subset in ("v5", "v6"))
+    assert (real.id, own.id) == ("1873_A", "9999")
+    assert isinstance(real.extra["private"], Stored)
+    raw = BYTES.replace("word = next(lines)", "word = next(lines).decode().strip()")
+    answers = [
+        (real, SORTED, (1.0, 1.0)),
+        (real, raw, (0.0, 1.0)),
+        (real, 'for _ in range(int(input())):\n    input()\n    print("YES")', (0.0, 0.0)),
+        (real, TIMES, (0.0, 0.0)),
+        (real, "", (0.0, 0.0)),
+        (own, TIMES, (1.0, 1.0)),
+        (own, SORTED, (0.0, 0.0)),
+        (own, "", (0.0, 0.0)),
+    ]
+    texts = [f"```python\n{code}\n```" if code else "" for _, code, _ in answers]
+    scores = executed(benchmark, [document for document, _, _ in answers], texts)
+    got = [(score.values["passed"], score.values["solved"]) for score in scores]
+    assert got == [expected for _, _, expected in answers]

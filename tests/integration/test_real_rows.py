@@ -28,6 +28,7 @@ DOCUMENTS = {"mmlu": 14042, "mmlu_pro": 12032, "hellaswag": 10042, "aime": 60} |
     "mifeval_ja": 172,
     "mt_bench_en": 80,
     "mt_bench_ja": 80,
+    "livecodebench": 2,
 }
 
 

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from saiten.errors import UserError
-from saiten.sandbox import Sandbox, StdinProgram
+from saiten.programs import Program
+from saiten.sandbox import Sandbox
 from saiten.sandbox.worker import Worker
 from saiten.scoring.code import CodeScorer
-from saiten.types import Choice, Document, Generation, Outcome, Program, Verdict
+from saiten.types import Choice, Document, Generation, Outcome, Verdict
 from tests.helpers.shared import ROOT, shared_path
 
 Box = tuple[asyncio.Runner, Sandbox]
@@ -36,21 +37,16 @@ def box() -> Iterator[Box]:
         runner.run(sandbox.close())
 
 
-def run(box: Box, *programs: Program | StdinProgram) -> list[Verdict]:
+def run(box: Box, *programs: Program) -> list[Verdict]:
     """Run programs at once, as many as there are."""
     runner, sandbox = box
 
     async def all_of_them() -> list[Verdict]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run_one(sandbox, program)) for program in programs]
+            tasks = [group.create_task(sandbox.run(program)) for program in programs]
         return [task.result() for task in tasks]
 
     return runner.run(all_of_them())
-
-
-async def run_one(sandbox: Sandbox, program: Program | StdinProgram) -> Verdict:
-    """Run a program of either kind."""
-    return await (sandbox.run_stdin(program) if isinstance(program, StdinProgram) else sandbox.run(program))
 
 
 def program(source: str, *asserts: str, cpu_seconds: float = 5.0, prompt: str = "") -> Program:
@@ -254,28 +250,6 @@ def test_sets_of_strings_have_the_same_order_every_time(box: Box) -> None:
 def test_more_programs_than_workers_wait_their_turn(box: Box) -> None:
     verdicts = run(box, *(program(f"def f(): return {n}", f"assert candidate() == {n % 7}") for n in range(40)))
     assert [verdict.status == "passed" for verdict in verdicts] == [n < 7 for n in range(40)]
-
-
-def test_scripts_are_fed_and_compared(box: Box) -> None:
-    double = "import sys\nfor line in sys.stdin: print(2 * int(line))\n"
-    many = "".join(f"{n}\n" for n in range(100_000))
-    wanted = "".join(f"{2 * n}\n" for n in range(100_000))
-    cases = {
-        "passed": StdinProgram(source=double, cases=(("4\n", "8"), (many, wanted))),
-        "failed": StdinProgram(source=double, cases=(("4\n", "8"), ("4\n", "9"))),
-        "error": StdinProgram(source="print(8)\nraise ValueError", cases=(("4\n", "8"),)),
-        "timeout": StdinProgram(
-            source="print(8, flush=True)\nwhile True: pass", cases=(("4\n", "8"),), cpu_seconds=0.5
-        ),
-    }
-    verdicts = run(box, *cases.values())
-    assert [verdict.status for verdict in verdicts] == list(cases)
-    assert verdicts[1].detail.startswith("test 2:")
-
-
-def test_a_script_need_not_read_its_input(box: Box) -> None:
-    (verdict,) = run(box, StdinProgram(source="print(1)", cases=(("x" * 10_000_000, "1.0"),)))
-    assert verdict.status == "passed", verdict
 
 
 def with_own_sandbox(test: Callable[[Sandbox], Awaitable[Any]], loop: Any = None) -> Any:

@@ -14,12 +14,13 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 BENCHMARK_LINES = 150
 
-LOW = {"types", "errors", "part", "sampling", "served"}
+LOW = {"types", "errors", "part", "programs", "sampling", "served"}
 ALLOWED = {
     "part": set(),
+    "programs": set(),
     "sampling": set(),
     "served": set(),
-    "types": {"part", "sampling", "served"},
+    "types": {"part", "programs", "sampling", "served"},
     "errors": set(),
     "settings": LOW,
     "datasets": LOW,

@@ -6,6 +6,7 @@ A selector is one of
     swallow|swallow_jmmlu|0|0                      the id that old commands use, with or without a subset
     mmlu*  ja  en  all  demo                       a glob over names, a group
     path/to/my.py  path/to/my.py:subset            a user's own file, which defines BENCHMARK
+    livecodebench  livecodebench:v6  livecodebench:*   its default subset, another, all of them
     name                                           a benchmark of another package (entry points `saiten.benchmarks`)
     math_500_N16  aime_N16:24                      a benchmark of this package asked N times, by name or old id
 """
@@ -133,8 +134,9 @@ def _old_id(selector: str) -> Sequence[tuple[str, str | None]]:
 def _by_task(task: str) -> Sequence[tuple[str, str | None]]:
     """Return the benchmarks that an old task id means; none where there is no such task.
 
-    The one that states the id; or the one that states its part before the colon, what follows naming a subset; or, for
-    an id without colon, all that state `id:something`: a superset, of which the old system wanted two members or more.
+    The one that states the id; or the one that states its part before the colon, what follows naming a subset; or the
+    one that states it with a star, which stands for the subset; or, for an id without colon, all that state
+    `id:something`: a superset, of which the old system wanted two members or more.
     """
     base, _, subset = task.partition(":")
     stated = {entry.name: entry.task() for entry in builtin().values()}
@@ -144,7 +146,11 @@ def _by_task(task: str) -> Sequence[tuple[str, str | None]]:
     for name, known in stated.items():
         if known == base and subset:
             return [(name, subset)]
-    superset = [(name, None) for name, known in stated.items() if known.startswith(f"{task}:")]
+    for name, known in stated.items():
+        start, star, end = known.partition("*")
+        if star and task.startswith(start) and task.endswith(end) and task != start + end:
+            return [(name, task.removeprefix(start).removesuffix(end))]
+    superset = [(name, "*" if "*" in known else None) for name, known in stated.items() if known.startswith(f"{task}:")]
     form = parse(task)
     if superset or form is None:
         return superset
@@ -175,11 +181,11 @@ def _subsets(benchmark: Benchmark, pattern: str | None, selector: str) -> list[s
     known = benchmark.dataset.configs
     if not known:
         raise UserError(f"{benchmark.name}: its dataset names no config")
-    found = [subset for subset in known if pattern is None or fnmatchcase(subset, pattern)]
+    if pattern is None:
+        return [*(benchmark.default or known)]
+    found = [subset for subset in known if fnmatchcase(subset, pattern)]
     if not found:
         some = ", ".join([*known][:8]) + (f", … ({len(known)} in all)" if len(known) > 8 else "")
         has = f"there are: {some}" if any(known) else "it has none"
-        raise UsageError(
-            f"{selector!r}: {benchmark.name} has no subset {pattern!r}{suggestion(pattern or '', known)}; {has}"
-        )
+        raise UsageError(f"{selector!r}: {benchmark.name} has no subset {pattern!r}{suggestion(pattern, known)}; {has}")
     return found

@@ -47,7 +47,7 @@ def list_tasks(group_name: str | None, context: DataContext) -> int:
     rows = [("name", "old task id", "language", "subsets", "documents", "N", "metrics")]
     for name in wanted:
         benchmark = find(name)
-        subsets = len(benchmark.dataset.configs)
+        subsets = len(usual_subsets(benchmark))
         metrics = ", ".join(metric.name for metric in benchmark.metrics_for(benchmark.samples))
         rows.append(
             (
@@ -74,10 +74,15 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
             print("  ".join("-" * width for width in widths))
 
 
+def usual_subsets(benchmark: Benchmark) -> tuple[str, ...]:
+    """Return the subsets that are measured where none is named."""
+    return benchmark.default or tuple(benchmark.dataset.configs)
+
+
 def document_count(benchmark: Benchmark, context: DataContext) -> str:
     """Return the number of documents, or a question mark where some of the data are not here."""
     total = 0
-    for subset in benchmark.dataset.configs:
+    for subset in usual_subsets(benchmark):
         try:
             rows = open_if_here(benchmark.dataset, subset, context)
         except UserError:
@@ -112,6 +117,7 @@ def show_task(name: str, context: DataContext) -> int:
         "revision": revision(benchmark, subset, context),
         "documents": document_count(benchmark, context),
         "subsets": ", ".join(filter(None, dataset.configs)) or "none",
+        "default": ", ".join(benchmark.default) or "all of them",
         "sampling": sent or "what the server does by itself",
         "N": str(benchmark.samples),
         "scorer": f"{benchmark.scorer.name} version {benchmark.scorer.version}",

@@ -92,4 +92,10 @@ def verify_prepared(dataset: Dataset, subset: str, context: DataContext) -> str 
         return "its index is missing or damaged; it is made again at the next use"
     if sha256_of(jsonl_path(base)) != found[0].sha256:
         return f"its rows were changed on disk; delete {jsonl_path(base)}"
+    try:
+        for row in open_rows(dataset, subset, context) if found[0].apart else ():
+            for text in (row[name] for name in found[0].apart if row.get(name) is not None):
+                text.read()
+    except UserError as error:
+        return str(error)
     return ""

@@ -40,7 +40,8 @@ def choose_files(files: Sequence[str], *, config: str, split: str, pattern: str 
         files: all paths in the repository.
         config: config name, `default` where the benchmark names none.
         split: split name.
-        pattern: a path pattern (`*`, `?`, `**`) that decides alone; `{config}` and `{split}` are filled in.
+        pattern: path patterns (`*`, `?`, `**`) that decide alone, separated by spaces; `{config}` and `{split}` are
+            filled in. Each must match a file.
         card: text of README.md, or an empty string.
 
     Raises:
@@ -48,11 +49,10 @@ def choose_files(files: Sequence[str], *, config: str, split: str, pattern: str 
     """
     readable = sorted(path for path in files if format_of(path) and not _hidden(path))
     if pattern is not None:
-        wanted = pattern.replace("{config}", config).replace("{split}", split)
-        found = _matching(readable, [wanted])
-        if not found:
-            raise LayoutError(f"no file matches {wanted!r}; there are: {_some(readable)}")
-        return _one_format(found)
+        wanted = pattern.replace("{config}", config).replace("{split}", split).split()
+        if missing := [one for one in wanted if not _matching(readable, [one])]:
+            raise LayoutError(f"no file matches {missing[0]!r}; there are: {_some(readable)}")
+        return _one_format(_matching(readable, wanted))
     configs = read_card(card)
     if configs:
         return _one_format(_from_card(readable, configs, config, split))

@@ -80,7 +80,8 @@ def base_of(dataset: Dataset, subset: str, context: DataContext) -> Path | None:
     config = dataset.configs[subset]
     pattern = dataset.files.get(subset, "")
     place = str(Path(dataset.path).absolute()) if dataset.local else dataset.path
-    parts = (place, config, dataset.split, pattern, *dataset.headerless)
+    apart = ("apart", *dataset.apart) if dataset.apart else ()
+    parts = (place, config, dataset.split, pattern, *dataset.headerless, *apart)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
     name = f"{_slug(config)}.{_slug(dataset.split)}.{key}"
     owner = "local" if dataset.local else _slug(dataset.path)

@@ -177,7 +177,7 @@ def _prepare_subset(dataset: Dataset, subset: str, source: Source, context: Data
     _check_lock(dataset, sources, context)
     revision = located.source.revision or _content_revision(sources)
     records = _records(dataset, located.paths, files)
-    meta = write_rows(base, limited(records, dataset.path), revision, sources)
+    meta = write_rows(base, limited(records, dataset.path), revision, sources, dataset.apart)
     if not meta.rows:
         raise UserError(f"{dataset.path}: {', '.join(located.paths)} has no rows")
 

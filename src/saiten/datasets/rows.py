@@ -2,7 +2,8 @@
 
 A prepared subset is two files: `NAME.jsonl`, one JSON object a line, and `NAME.index`, written last, so its presence
 means that both are complete. The index is one line of JSON (`Meta`) followed by the byte offset of each line and of
-the end, unsigned 64-bit little-endian. In memory a row costs the eight bytes of its offset.
+the end, unsigned 64-bit little-endian. In memory a row costs the eight bytes of its offset. Very long texts are in a
+third file (`apart`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import overload
 
 import msgspec
 
+from saiten.datasets.apart import Stored
 from saiten.errors import UserError
 from saiten.types import Row
 
@@ -52,6 +54,10 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """Commit that the files were read from, or `sha256:…` of the content."""
     sources: tuple[SourceFile, ...]
     offsets_crc: int
+    apart: tuple[str, ...] = ()
+    """Columns whose texts are in the file `NAME.apart`."""
+    apart_size: int = 0
+    """Bytes of that file."""
     format: int = FORMAT
 
 
@@ -86,11 +92,12 @@ _files = _OpenFiles(OPEN_FILES)
 class Rows(Sequence[Row]):
     """The rows of one subset: a sequence that reads from disk. Never all in memory."""
 
-    __slots__ = ("_offsets", "_path", "columns", "revision", "source", "sources")
+    __slots__ = ("_apart", "_offsets", "_path", "columns", "revision", "source", "sources")
 
     def __init__(self, path: Path, offsets: array[int], meta: Meta) -> None:
         self._path = path
         self._offsets = offsets
+        self._apart = meta.apart
         self.columns = meta.columns
         self.revision = meta.revision
         """Commit of the hub repository, or `sha256:…` of a local file."""
@@ -126,6 +133,9 @@ class Rows(Sequence[Row]):
             raise UserError(f"{self._path}: cannot be read ({error.strerror or error})") from error
         if not isinstance(row, dict):
             raise UserError(f"{self._path}: row {position + 1} is not a JSON object")
+        for name in self._apart:
+            if (place := row.get(name)) is not None:
+                row[name] = Stored(self._path.with_suffix(".apart"), *place)
         row[ROW_NUMBER] = position
         return row
 
@@ -140,6 +150,18 @@ def jsonl_path(base: Path) -> Path:
     return base.with_name(base.name + ".jsonl")
 
 
+def apart_path(base: Path) -> Path:
+    """Return the file of long texts of the prepared rows named `base`."""
+    return base.with_name(base.name + ".apart")
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
 def read_index(base: Path) -> tuple[Meta, array[int]] | None:
     """Return what the index of `base` says, or None where there is none or it does not fit its jsonl file."""
     try:
@@ -149,6 +171,8 @@ def read_index(base: Path) -> tuple[Meta, array[int]] | None:
     except (OSError, msgspec.DecodeError):
         return None
     if meta.format != FORMAT or meta.size != size or len(tail) != 8 * (meta.rows + 1):
+        return None
+    if meta.apart and not _has_size(apart_path(base), meta.apart_size):
         return None
     if zlib.crc32(tail) != meta.offsets_crc:
         return None

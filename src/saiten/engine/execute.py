@@ -18,14 +18,15 @@ from saiten.engine.plan import BenchmarkPlan, SubsetPlan
 from saiten.engine.progress import Progress
 from saiten.engine.record import Place, VerdictRecord
 from saiten.engine.writer import GroupCommit
+from saiten.programs import AnyProgram
 from saiten.sandbox import Sandbox
-from saiten.types import Document, Generation, Program, Verdict
+from saiten.types import Document, Generation, Verdict
 
 NOT_A_VERDICT = "sandbox_failed"
 """Status of an execution that could not be made at all: neither passed nor failed, and owed again."""
 
 
-def execution_of(plan: BenchmarkPlan, document: Document, generation: Generation) -> tuple[str, Program | None]:
+def execution_of(plan: BenchmarkPlan, document: Document, generation: Generation) -> tuple[str, AnyProgram | None]:
     """Return the identity of the execution that decides about an answer, and its program (None: no code)."""
     assert plan.benchmark.verifier is not None
     program = plan.benchmark.verifier.program(document, generation)

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from saiten.types import Message, Program, RunSpec, Sampling
+from saiten.programs import AnyProgram, Program
+from saiten.types import Message, RunSpec, Sampling
 
 DIGEST_BYTES = 16
 FLOAT_FIELDS = frozenset({f.name for f in fields(Sampling) if f.type is float or "float" in str(f.type)})
@@ -69,6 +70,11 @@ def judgement_identity(messages: tuple[Message, ...], model: str, sampling: Samp
     return hashlib.blake2b(_encoder.encode(asked), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def program_identity(program: Program, semantics: str) -> str:
+def program_identity(program: AnyProgram, semantics: str) -> str:
     """Return the identity of an execution: what runs, what tests it, and by which rules."""
-    return hashlib.blake2b(_encoder.encode([semantics, program]), digest_size=DIGEST_BYTES).hexdigest()
+    if isinstance(program, Program):
+        parts: list[object] = [semantics, program]
+    else:
+        tests = [program.function, program.public, program.private.digest, program.cpu_seconds]
+        parts = [semantics, program.source, *tests]
+    return hashlib.blake2b(_encoder.encode(parts), digest_size=DIGEST_BYTES).hexdigest()

@@ -85,6 +85,8 @@ def timestamp(moment: datetime | None = None) -> str:
 
 def task_name(benchmark: Benchmark, subset: str) -> str:
     """Return `task` or `task:subset`, as old files name it."""
+    if "*" in benchmark.task:
+        return benchmark.task.replace("*", subset)
     return f"{benchmark.task}:{subset}" if subset else benchmark.task
 
 

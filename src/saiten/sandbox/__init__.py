@@ -1,6 +1,6 @@
 """Running generated code without trusting it."""
 
 from saiten.sandbox.pool import Sandbox
-from saiten.sandbox.programs import StdinProgram, predefined
+from saiten.sandbox.programs import predefined
 
-__all__ = ["Sandbox", "StdinProgram", "predefined"]
+__all__ = ["Sandbox", "predefined"]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from saiten.errors import UserError
-from saiten.sandbox.programs import StdinProgram
+from saiten.programs import AnyProgram, LongText, Program
 from saiten.sandbox.selftest import probe_program
 from saiten.sandbox.verdicts import failed_sandbox, verdict
 from saiten.sandbox.worker import LAYERS, Worker, WorkerLost
-from saiten.types import Program, Verdict
+from saiten.types import Verdict
 
 _ANSWER_MARGIN = 60.0
 """Seconds that a worker has beyond its own wall limit before it counts as lost."""
@@ -84,21 +85,20 @@ class Sandbox:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def run(self, program: Program) -> Verdict:
-        """Run a program against its tests. Status `sandbox_failed` is no score: nothing was decided."""
-        job = {
-            "source": program.source,
-            "entry_point": program.entry_point,
-            "tests": program.tests,
-            "prompt": program.language_prompt,
-            "cpu_seconds": program.cpu_seconds,
-        }
-        return await self._decide(job, 4 * program.cpu_seconds)
-
-    async def run_stdin(self, program: StdinProgram) -> Verdict:
-        """Run a script on each of its inputs and compare what it prints."""
-        job = {"source": program.source, "cases": program.cases, "cpu_seconds": program.cpu_seconds}
-        return await self._decide(job, (4 * program.cpu_seconds + _ANSWER_MARGIN) * len(program.cases))
+    async def run(self, program: AnyProgram) -> Verdict:
+        """Run a program against its tests or cases. Status `sandbox_failed` is no score: nothing was decided."""
+        job: dict[str, Any] = {"source": program.source, "cpu_seconds": program.cpu_seconds}
+        if isinstance(program, Program):
+            job |= {
+                "entry_point": program.entry_point,
+                "tests": program.tests,
+                "prompt": program.language_prompt,
+            }
+            cases = None
+        else:
+            job |= {"function": program.function, "public": program.public}
+            cases = program.private
+        return await self._decide(job, cases, 4 * program.cpu_seconds)
 
     async def close(self) -> None:
         """End every process of the sandbox."""
@@ -107,17 +107,17 @@ class Sandbox:
         self._idle.clear()
         self._lost.clear()
 
-    async def _decide(self, job: Mapping[str, Any], seconds: float) -> Verdict:
+    async def _decide(self, job: Mapping[str, Any], cases: LongText | None, seconds: float) -> Verdict:
         try:
             async with self._slots:
-                seen = await self._ask(job, seconds)
+                seen = await self._ask(job, cases, seconds)
             if seen["again"]:
-                seen = await self._ask_alone(job, seconds)
+                seen = await self._ask_alone(job, cases, seconds)
         except WorkerLost as error:
             return failed_sandbox(f"the sandbox's worker was lost twice: {error}")
         return verdict(seen)
 
-    async def _ask_alone(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    async def _ask_alone(self, job: Mapping[str, Any], cases: LongText | None, seconds: float) -> dict[str, Any]:
         """Ask with no other program running: what was starved of time or memory gets a fair second try."""
         async with self._alone:
             held = 0
@@ -125,25 +125,38 @@ class Sandbox:
                 for _ in range(self.workers):
                     await self._slots.acquire()
                     held += 1
-                return await self._ask(job, seconds)
+                return await self._ask(job, cases, seconds)
             finally:
                 for _ in range(held):
                     self._slots.release()
 
-    async def _ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    async def _ask(self, job: Mapping[str, Any], cases: LongText | None, seconds: float) -> dict[str, Any]:
         """Ask an idle worker, or a new one if there is none or the first is lost. Raises WorkerLost."""
         try:
-            return await self._ask_once(job, seconds)
+            return await self._ask_once(job, cases, seconds)
         except WorkerLost:
-            return await self._ask_once(job, seconds)
+            return await self._ask_once(job, cases, seconds)
 
-    async def _ask_once(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        worker = self._idle.pop() if self._idle else await self._new_worker()
+    async def _ask_once(self, job: Mapping[str, Any], cases: LongText | None, seconds: float) -> dict[str, Any]:
+        digest = "" if cases is None else _digest(job["public"], cases)
+        worker = self._idle_worker(digest) or await self._new_worker()
         try:
+            if cases is not None:  # read only where they are not, so that there are never more than workers
+                private = "" if worker.holds == digest else await asyncio.to_thread(cases.read)
+                job = {**job, "digest": digest, "private": private}
+                worker.holds = digest
             return await worker.ask(job, seconds + _ANSWER_MARGIN)
         finally:
             (self._idle if worker.alive else self._lost).append(worker)
             self._lost = [lost for lost in self._lost if lost.process.returncode is None]
+
+    def _idle_worker(self, digest: str) -> Worker | None:
+        """Take an idle worker, one that holds the cases wanted if there is one."""
+        chosen = next((worker for worker in self._idle if worker.holds == digest), None)
+        chosen = chosen or (self._idle[-1] if self._idle else None)
+        if chosen is not None:
+            self._idle.remove(chosen)
+        return chosen
 
     async def _new_worker(self) -> Worker:
         """Start a worker that is no weaker than the one that was tested. Raises WorkerLost."""
@@ -152,6 +165,10 @@ class Sandbox:
             await worker.ended()
             raise WorkerLost(f"a new worker has only {_level(worker.layers)}, not {self.level}")
         return worker
+
+
+def _digest(public: str, private: LongText) -> str:
+    return hashlib.sha256(f"{public}\0{private.digest}".encode("utf-8", "replace")).hexdigest()
 
 
 def _processors() -> int:

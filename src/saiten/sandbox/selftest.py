@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from saiten.types import Program
+from saiten.programs import Program
 
 _PROBES = '''
 def escapes(secret, port, reading):

@@ -11,7 +11,7 @@ from saiten.types import Verdict
 DETAIL_BYTES = 4096
 SANDBOX_FAILED = "sandbox_failed"
 """Status of an execution that could not be made. It is no score: the choice counts as missing."""
-_STATUSES = {"passed", "failed", "timeout", "error", SANDBOX_FAILED}
+_STATUSES = {"passed", "solved", "failed", "timeout", "error", SANDBOX_FAILED}
 _HARMLESS = frozenset("\n\t")
 _UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that move the cursor, reorder text, or show nothing."""

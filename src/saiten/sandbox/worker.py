@@ -21,6 +21,7 @@ START_SECONDS = 120.0
 """Generous: a worker imports some hundred modules from what may be a busy network file system."""
 END_SECONDS = 10.0
 LINE_CHARACTERS = 500
+_LARGE = 1 << 20
 
 _HERE = Path(__file__).resolve().parent
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.supervisor import main; del sys.path[0]; main()"
@@ -48,6 +49,8 @@ class Worker:
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why a wanted layer does not hold."""
     killed: bool = False
+    holds: str = ""
+    """Digest of the cases that it keeps."""
 
     @classmethod
     async def start(cls, layers: tuple[str, ...], python: str | None = None) -> Worker:
@@ -73,14 +76,17 @@ class Worker:
         return worker
 
     async def ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a job, return the answer. Raises WorkerLost when none comes in time.
+        """Send a job, return the answer. Raises WorkerLost when none comes in time, nor a sign that a case is done.
 
         A worker that was left in mid-job is killed: its next answer would belong to no question.
         """
         answered = False
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self._exchange(json.dumps(job).encode())
+            async with asyncio.timeout(seconds) as patience:
+                answer = await self._exchange(await _encoded(job))
+                while "case" in answer:
+                    patience.reschedule(asyncio.get_running_loop().time() + seconds)
+                    answer = await self._receive()
             answered = True
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
             self.kill()
@@ -92,9 +98,12 @@ class Worker:
 
     async def _exchange(self, data: bytes) -> dict[str, Any]:
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(len(data).to_bytes(4, "big") + data)
         await self.process.stdin.drain()
+        return await self._receive()
+
+    async def _receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
         size = int.from_bytes(await self.process.stdout.readexactly(4), "big")
         answer: dict[str, Any] = json.loads(await self.process.stdout.readexactly(size))
         return answer
@@ -126,6 +135,15 @@ class Worker:
             await self.process.wait()
         lines = said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:LINE_CHARACTERS] if lines else ""
+
+
+async def _encoded(job: Mapping[str, Any]) -> bytes:
+    """Return a job as JSON; one with many test cases is encoded beside the event loop."""
+
+    def encode() -> bytes:
+        return json.dumps(job).encode()
+
+    return await asyncio.to_thread(encode) if len(job.get("private", "")) > _LARGE else encode()
 
 
 @cache

@@ -41,14 +41,15 @@ def defines(code: str, name: str) -> bool:
 
 
 REFUSED = re.compile(
-    r"class Solution"  # the reference looks for the tests inside such a class, and does not find them there
-    r"|^\s*from\s+__future__\s+import"  # not at the beginning of a file that a prelude begins
+    r"^\s*from\s+__future__\s+import"  # not at the beginning of a file that a prelude begins
     r"|\A\ufeff"  # nor is this mark
     r"|\bgetcwd\b|\bputenv\b"  # taken away by its guard, and so are these modules
     r"|^\s*(?:import|from)\s+(?:resource|psutil|joblib|ipdb|tkinter)\b",
     re.MULTILINE,
 )
 """Programs that the reference fails for what its harness does, however right they are."""
+IN_CLASS = "class Solution"
+"""Where an answer has this text, the reference looks for everything, the tests of HumanEval included, in that class."""
 
 
 @cache

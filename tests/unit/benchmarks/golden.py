@@ -68,7 +68,7 @@ def shared_digest(name: str, folder: Path) -> dict[str, Any]:
     benchmark = find(name)
     context = mirror_context(folder, name)
     digest, count = hashlib.sha256(), 0
-    for subset in benchmark.dataset.configs:
+    for subset in benchmark.default or benchmark.dataset.configs:
         rows = open_rows(benchmark.dataset, subset, context)
         count += len(rows)
         for position in seeded_order(len(rows)):

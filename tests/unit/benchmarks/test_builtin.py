@@ -15,6 +15,7 @@ from saiten.benchmarks.check import check, check_fields
 from saiten.benchmarks.index import builtin
 from saiten.benchmarks.trial import choice, execution, score_each
 from saiten.datasets import DataContext, Rows, open_rows, seeded_order
+from saiten.programs import Program
 from saiten.types import Benchmark, Document, Duration
 from tests.helpers.mirror import REPOSITORIES, mirror_context
 from tests.unit.benchmarks.golden import FOLDER, OWN_ROWS, SHARED, own_document, shared_digest
@@ -218,7 +219,7 @@ def test_code_is_scored_by_its_verdict_and_a_program_is_made_of_the_block() -> N
     assert benchmark.verifier is not None
     answer = choice(reply(benchmark, document), document).turns[0]
     program = benchmark.verifier.program(document, answer)
-    assert program is not None
+    assert isinstance(program, Program)
     assert program.entry_point == "twice"
     assert "return {" in program.source
     assert program.tests == document.extra["test"]

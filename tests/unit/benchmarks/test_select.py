@@ -116,7 +116,6 @@ def test_variants_of_a_benchmark_are_chosen_by_name_only() -> None:
         ("jmmlu:anatomi", "jmmlu has no subset 'anatomi'; did you mean 'anatomy'?; there are: japanese_history"),
         ("math_500:x", "math_500 has no subset 'x'; it has none"),
         ("swallow|ifbench_singleturn|0|0", "'ifbench_singleturn' is a known task, but not in this version of saiten"),
-        ("swallow|lcb:codegeneration_v5_v6|0|0", "is a known task, but not in this version"),
         ("ifbench_singleturn", "'ifbench_singleturn' is a known task, but not in this version"),
         ("swallow|math_501|0|0", "no task 'math_501'; did you mean 'math_500'"),
         ("swallow|math_500|5|0", "few-shot examples are not supported"),

@@ -18,15 +18,17 @@ import sys
 import time
 from pathlib import Path
 
-from saiten.sandbox import Sandbox, StdinProgram
+from saiten.datasets.apart import Held
+from saiten.programs import CasesProgram, Program
+from saiten.sandbox import Sandbox
 from saiten.sandbox.worker import LAYERS
-from saiten.types import Program, Verdict
+from saiten.types import Verdict
 
 NUMBERS = (0, 7, 12345, -907, 10**30 + 7)
 ANSWERS = {number: sum(map(int, str(abs(number)))) for number in NUMBERS}
 EXACT = f"def check(candidate):\n    for n, want in {ANSWERS!r}.items():\n        assert candidate(n) == want\n"
 NEAR = EXACT.replace("candidate(n) == want", "abs(candidate(n) - want) < 1e-6")
-CASES = tuple((f"{number}\n", f"{answer}\n") for number, answer in ANSWERS.items())
+CASES = json.dumps([{"input": f"{number}\n", "output": f"{answer}\n"} for number, answer in ANSWERS.items()])
 GOOD = Program(
     source="def digit_sum(n):\n    return sum(int(c) for c in str(abs(n)))\n",
     entry_point="digit_sum",
@@ -93,7 +95,8 @@ def processes() -> set[int]:
 async def run(sandbox: Sandbox, source: str, cpu_seconds: float) -> Verdict:
     """Run one program in the way its header says."""
     if "# kind:   stdin" in source:
-        return await sandbox.run_stdin(StdinProgram(source=source, cases=CASES, cpu_seconds=cpu_seconds))
+        script = CasesProgram(source=source, function=None, public=CASES, private=Held(""), cpu_seconds=cpu_seconds)
+        return await sandbox.run(script)
     tests = NEAR if "problem: abs" in source else EXACT
     return await sandbox.run(Program(source=source, entry_point="digit_sum", tests=tests, cpu_seconds=cpu_seconds))
 

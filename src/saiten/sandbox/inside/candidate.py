@@ -11,17 +11,28 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from . import prelude, wire
+from . import prelude, wire, wrapped
 from .zygote import CHANNEL, Job
 
 _MUTABLE = (list, dict, set, bytearray)
+_INPUT_BYTES = 1 << 30
+"""Longest input. It comes from a dataset, through the worker."""
 
 
 def run(job: Job) -> NoReturn:
-    """Run the program of a job: a function that is called from outside, or a script with stdin and stdout."""
-    if job["script"]:
-        _run_script(job)
-    _serve(job)
+    """Run the program of a job, in the way that `mode` says.
+
+    function, method: load it and answer calls; the function may be a method of a class `Solution`.
+    wrapped: load it as the reference does and answer inputs with what it prints.
+    script: run it as the main module with the job's descriptors as standard input and output.
+    """
+    match job["mode"]:
+        case "script":
+            _run_script(job)
+        case "wrapped":
+            _serve_wrapped(job)
+        case _:
+            _serve(job)
     os._exit(0)
 
 
@@ -39,24 +50,49 @@ def _serve(job: Job) -> None:
     module = sys.modules[prelude.SOLUTION]
     try:
         exec(compile(job["source"], "<program>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  this process exists to run it
+        function, method = _found(module.__dict__, job)
     except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
         wire.send(CHANNEL, {"loaded": False, "error": _describe(error)})
         return
-    if job["entry_point"] not in module.__dict__:
-        wire.send(CHANNEL, {"loaded": False, "error": ["NameError", f"no {job['entry_point']} is defined"]})
-        return
-    function = module.__dict__[job["entry_point"]]
-    wire.send(CHANNEL, {"loaded": True})
+    wire.send(CHANNEL, {"loaded": True, "method": method})
     while True:
-        message = wire.receive(CHANNEL)
+        message = wire.receive(CHANNEL, _INPUT_BYTES)
         if "names" in message:
             wire.send(CHANNEL, [name for name in message["names"] if name in module.__dict__])
         else:
-            wire.send(CHANNEL, _call(function, message))
+            wire.send(CHANNEL, _call(function, message, changes=job["mode"] == "function"))
 
 
-def _call(function: Any, message: Any) -> Any:
-    """Call the function; return its result and the arguments it changed, or what it raised."""
+def _found(names: dict[str, Any], job: Job) -> tuple[Any, bool]:
+    """Return the function to call, and whether it is a method of `Solution`."""
+    name = job["entry_point"]
+    solution: Any = names.get("Solution")
+    if job["mode"] == "method" and hasattr(solution, name):
+        return getattr(solution(), name), True
+    if name not in names:
+        raise NameError(f"no {name} is defined")
+    return names[name], False
+
+
+def _serve_wrapped(job: Job) -> None:
+    """Load a script as a function, then answer inputs until the other side hangs up."""
+    try:
+        function = wrapped.load(job["source"])
+    except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
+        wire.send(CHANNEL, {"loaded": False, "error": _describe(error)})
+        return
+    wire.send(CHANNEL, {"loaded": True})
+    while True:
+        given = wire.receive(CHANNEL, _INPUT_BYTES)["stdin"]
+        try:
+            reply: Any = {"printed": wrapped.call(function, given)}
+        except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
+            reply = {"raised": _describe(error)}
+        wire.send(CHANNEL, reply)
+
+
+def _call(function: Any, message: Any, *, changes: bool) -> Any:
+    """Call the function; return its result and, where asked, the arguments it changed, or what it raised."""
     arguments = [wire.decode(item) for item in message["arguments"]]
     keywords = {name: wire.decode(item) for name, item in message["keywords"].items()}
     try:
@@ -64,7 +100,7 @@ def _call(function: Any, message: Any) -> Any:
         changed = {
             index: after
             for index, (value, before) in enumerate(zip(arguments, message["arguments"], strict=True))
-            if isinstance(value, _MUTABLE) and (after := wire.encode(value)) != before
+            if changes and isinstance(value, _MUTABLE) and (after := wire.encode(value)) != before
         }
     except BaseException as error:  # noqa: BLE001  whatever the program raises is its result
         return {

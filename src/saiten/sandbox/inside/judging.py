@@ -22,7 +22,7 @@ def judge(job: Any, programs: socket.socket, tests: socket.socket) -> Outcome:
     cpu = float(job["cpu_seconds"])
     program_end, tests_end = socket.socketpair()
     report, report_end = os.pipe()
-    program_job = {"source": job["source"], "entry_point": job["entry_point"], "script": False, "cpu_seconds": cpu}
+    program_job = {"source": job["source"], "entry_point": job["entry_point"], "mode": "function", "cpu_seconds": cpu}
     tests_job = {key: job[key] for key in ("tests", "prompt", "entry_point")} | {"cpu_seconds": cpu + _TESTS_CPU}
     zygote.submit(programs, program_job, [program_end.fileno()])
     zygote.submit(tests, tests_job, [tests_end.fileno(), report_end])

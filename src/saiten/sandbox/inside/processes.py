@@ -77,7 +77,7 @@ class Process:
 
     def outcome(self, status: str, detail: str, *, again: bool = False) -> Outcome:
         """Return an outcome of this program."""
-        return {"status": status, "detail": detail, "cpu_seconds": self.cpu_seconds, "again": again}
+        return {"status": status, "detail": detail, "cpu_seconds": self.clock(), "again": again}
 
     def limited(self, cpu_seconds: float, late: Late | None) -> Outcome | None:
         """Return the outcome that a limit decides, whatever else was seen; None if none was reached."""

@@ -1,13 +1,12 @@
-"""One script and its inputs: a process for each input, fed and read from here, its output compared here."""
+"""A script as a program of its own: a process for each input, fed and read from here, its output compared here."""
 
 from __future__ import annotations
 
 import os
 import select
 import socket
-from typing import Any
 
-from . import answers, zygote
+from . import answers, packed, zygote
 from .processes import Late, Outcome, Process, Watch
 
 _SPARE_OUTPUT = 1 << 16
@@ -15,23 +14,12 @@ _SPARE_OUTPUT = 1 << 16
 _PIPE_BYTES = 1 << 16
 
 
-def run(job: Any, programs: socket.socket) -> Outcome:
-    """Run a script on each input in turn until one output is wrong."""
-    cpu, total = float(job["cpu_seconds"]), 0.0
-    outcome: Outcome = {"status": "passed", "detail": "", "again": False}
-    for number, (given, expected) in enumerate(job["cases"], start=1):
-        outcome = _run_case(job["source"], given, expected, cpu, programs)
-        total += outcome["cpu_seconds"]
-        if outcome["status"] != "passed":
-            outcome["detail"] = f"test {number}: {outcome['detail']}"
-            break
-    return outcome | {"cpu_seconds": total}
-
-
-def _run_case(source: str, given: str, expected: str, cpu: float, programs: socket.socket) -> Outcome:
+def run(source: str, case: packed.Case, cpu: float, programs: socket.socket) -> Outcome:
+    """Run a script on one input."""
+    given, expected = case
     input_end, feed = os.pipe()
     output, output_end = os.pipe()
-    job = {"source": source, "entry_point": "", "script": True, "cpu_seconds": cpu}
+    job = {"source": source, "entry_point": "", "mode": "script", "cpu_seconds": cpu}
     zygote.submit(programs, job, [input_end, output_end])
     os.close(input_end)
     os.close(output_end)

@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import candidate, checker, judging, kernel, landlock, limits, namespaces, prelude, scripts, seccomp, wire, zygote
+from . import candidate, cases, checker, judging, kernel, landlock, limits, namespaces, prelude, seccomp, wire, zygote
 from .places import Places, find_places
 
 _JOB_BYTES = 1 << 30
@@ -26,12 +26,13 @@ def main() -> NoReturn:
     programs = zygote.start(confinement, lambda job: job, candidate.run)
     tests = zygote.start(confinement, checker.prepare, checker.run)
     wire.send(1, {"layers": layers, "missing": missing})
+    tried = cases.Cases()
     while True:
         try:
             job = wire.receive(0, _JOB_BYTES)
         except wire.Ended:
             _leave(programs, tests)
-        wire.send(1, scripts.run(job, programs) if "cases" in job else judging.judge(job, programs, tests))
+        wire.send(1, tried.run(job, programs) if "public" in job else judging.judge(job, programs, tests))
 
 
 def _leave(*zygotes: socket.socket) -> NoReturn:

@@ -31,7 +31,7 @@ _SMALL = 1 << 63
 Json = Any
 
 
-_to_text = json.JSONEncoder(separators=(",", ":")).encode
+to_text = json.JSONEncoder(separators=(",", ":")).encode
 _from_text = json.JSONDecoder().decode
 
 
@@ -58,7 +58,7 @@ class Opaque:
 
 def send(descriptor: int, message: Json) -> None:
     """Write one frame. Raises WireError if it is too long, Ended if nobody reads."""
-    data = _to_text(message).encode()
+    data = to_text(message).encode()
     if len(data) > MESSAGE_BYTES:
         raise WireError(f"a message of {len(data)} bytes is too long")
     view = memoryview(len(data).to_bytes(4, "big") + data)
@@ -220,7 +220,7 @@ def _decode(data: Json, depth: int) -> object:
         raise WireError("a value is too deeply nested")
     if type(data) is list:
         plain = _NESTED.isdisjoint(map(type, data))
-        return data if plain else [_decode(item, depth + 1) for item in data]
+        return data.copy() if plain else [_decode(item, depth + 1) for item in data]
     if type(data) is not dict:
         return data
     ((tag, payload),) = data.items()
