@@ -14,7 +14,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("run", metavar="RUN", help="a run directory, a job id, a job's name or a model")
     parser.add_argument("benchmark", metavar="BENCHMARK", nargs="?", default="", help="only this benchmark's logs")
-    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="where the jobs were submitted")
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="where results go (default: STORE_PATH, or here)"
+    )
     parser.add_argument("--lines", type=int, default=20, metavar="N", help="last lines of each log (default 20)")
     parser.add_argument("--follow", action="store_true", help="go on with the newest log as it grows")
 
@@ -23,8 +25,9 @@ def main(args: argparse.Namespace) -> int:
     """Run the command."""
     from saiten.clusters.finding import find_run, logs_of, tail
     from saiten.report.text import plain
+    from saiten.settings.environment import default_output
 
-    paths = logs_of(find_run(args.run, args.output_dir), args.benchmark)
+    paths = logs_of(find_run(args.run, args.output_dir or default_output()), args.benchmark)
     for path in paths:
         print(f"==> {path} ({path.stat().st_size} bytes)")
         for line in tail(path, max(0, args.lines)):

@@ -23,7 +23,9 @@ SLOWEST_SECONDS = 600.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="where the jobs were submitted")
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="where results go (default: STORE_PATH, or here)"
+    )
     parser.add_argument("--watch", action="store_true", help="look again and again, politely, until all jobs ended")
     parser.add_argument("--diagnose", metavar="RUN", help="why a run does not end: a run directory, job id or model")
     parser.add_argument("--all", action="store_true", help="also what ended more than 30 days ago")
@@ -32,12 +34,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
-    if args.diagnose is not None:
-        return explain(args.diagnose, args.output_dir)
     from saiten.clusters.look import look
     from saiten.clusters.record import folder_of
+    from saiten.settings.environment import default_output
 
-    folder = folder_of(args.output_dir)
+    output = args.output_dir or default_output()
+    if args.diagnose is not None:
+        return explain(args.diagnose, output)
+    folder = folder_of(output)
     if args.watch:
         return watch(folder, everything=args.all)
     seen = look(folder)

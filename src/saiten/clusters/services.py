@@ -7,14 +7,44 @@ is None.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from saiten.errors import UserError, suggestion
+from saiten.settings.described import read_block, read_by
+from saiten.settings.tree import Items, Node, Table, Text
+from saiten.settings.values import number_between, one_of, text, truth, whole_from, words
 
-SchedulerName = Literal["gridengine", "pbs", "slurm", "local"]
 HOUR = 3600
+AMOUNT = number_between(0, 1e9, "a number from 0 on")
+COUNT = whole_from(1, "a whole number above 0")
+
+
+def seconds(node: Node) -> int:
+    """Read a duration, `H:MM:SS` or seconds."""
+    wanted = "must be a duration, e.g. 24:00:00"
+    if not isinstance(node, Text) or not re.fullmatch(r"\d+(:[0-5]\d:[0-5]\d)?", node.text):
+        raise ValueError(wanted)
+    hours, _, rest = node.text.partition(":")
+    if not rest:
+        return int(hours)
+    minutes, _, last = rest.partition(":")
+    return int(hours) * HOUR + int(minutes) * 60 + int(last)
+
+
+def factors(node: Node) -> dict[int, float]:
+    """Read `{priority: price factor}`."""
+    if not isinstance(node, Table) or not all(re.fullmatch(r"-?\d+", name) for name in node.entries):
+        raise ValueError("must hold priorities with their price factors, e.g. {-5: 1, -4: 2}")
+    return {int(name): AMOUNT(item) for name, item in node.entries.items()}
+
+
+def lines(node: Node) -> tuple[str, ...]:
+    """Read a list of lines."""
+    items = node.items if isinstance(node, Items) else (node,)
+    return tuple(text(item) for item in items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,26 +52,47 @@ class NodeKind:
     """What one job gets."""
 
     name: str
-    gpus: float = 0
+    gpus: float = read_by(AMOUNT, 0)
     """GPUs; 0.5 is half of one (MIG)."""
-    gpu: str = ""
-    gpu_memory_gb: float = 0.0
+    gpu: str = read_by(text, "")
+    gpu_memory_gb: float = read_by(AMOUNT, 0.0)
     """Memory of each GPU."""
-    cores: int = 1
-    memory_gb: float = 0.0
-    scratch_gb: float = 0.0
+    cores: int = read_by(COUNT, 1)
+    memory_gb: float = read_by(AMOUNT, 0.0)
+    scratch_gb: float = read_by(AMOUNT, 0.0)
     """Job-local disk."""
-    queue: str = ""
+    queue: str = read_by(text, "")
     """Queue (PBS) or partition (Slurm)."""
-    resources: tuple[str, ...] = ()
+    resources: tuple[str, ...] = read_by(words, ())
     """What the scheduler is asked for: `-l` values (Grid Engine, PBS), long options without `--` (Slurm).
 
     In a kind whose name ends in `_*`, `{gpus}` stands for the number in its place.
     """
-    points_per_hour: float | None = None
+    points_per_hour: float | None = read_by(AMOUNT)
     """Price of an hour in the service's points; None: not published."""
-    weights_gb: float | None = None
+    weights_gb: float | None = read_by(AMOUNT)
     """Largest model, in GB of weights, that is evaluated comfortably here; None: GPU memory decides."""
+
+
+def kinds(node: Node) -> dict[str, NodeKind]:
+    """Read `{name: {gpus: 1, …}}`."""
+    if not isinstance(node, Table) or not node.entries:
+        raise ValueError("must hold node kinds, e.g. {a100: {gpus: 1, queue: gpu, resources: [gres=gpu:1]}}")
+    found, errors = {}, []
+    for name, item in node.entries.items():
+        entry = read_block(NodeKind, name, item)
+        errors += entry.errors
+        found[name] = NodeKind(name=name, **entry.values)
+    if errors:
+        raise ValueError("has errors:\n" + "\n".join(errors))
+    return found
+
+
+def priority(node: Node) -> int:
+    """Read a priority."""
+    if not isinstance(node, Text) or not re.fullmatch(r"-?\d+", node.text):
+        raise ValueError("must be a whole number")
+    return int(node.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,38 +100,40 @@ class Service:
     """A site: its scheduler, its node kinds and its rules."""
 
     name: str
-    scheduler: SchedulerName
-    node_kinds: Mapping[str, NodeKind]
-    max_walltime: int | None = None
+    scheduler: Literal["gridengine", "pbs", "slurm", "local"] = read_by(
+        one_of("gridengine", "pbs", "slurm", "local"), "slurm"
+    )
+    node_kinds: Mapping[str, NodeKind] = read_by(kinds, {})
+    max_walltime: int | None = read_by(seconds)
     """Longest job, seconds."""
-    trial_walltime: int | None = None
+    trial_walltime: int | None = read_by(seconds)
     """Longest job without a group; None: a group is always needed, or never."""
-    max_jobs: int | None = None
+    max_jobs: int | None = read_by(COUNT)
     """Jobs of one user that may wait or run."""
-    priorities: Mapping[int, float] = field(default_factory=dict)
+    priorities: Mapping[int, float] = read_by(factors, {})
     """Priority -> price factor; empty: a priority cannot be chosen."""
-    default_priority: int | None = None
-    group_variable: str = ""
+    default_priority: int | None = read_by(priority)
+    group_variable: str = read_by(text, "")
     """The variable of `.env` that names who pays."""
-    group_required: bool = False
-    group_option: str = "-P"
+    group_required: bool = read_by(truth, default=False)
+    group_option: str = read_by(text, "-P")
     """Grid Engine: how a job names who pays; a site may have a wrapper with a `-g` of its own."""
-    setup: tuple[str, ...] = ()
+    setup: tuple[str, ...] = read_by(lines, ())
     """Lines of bash that a job runs first (modules)."""
-    scratch: tuple[str, ...] = ("$TMPDIR",)
+    scratch: tuple[str, ...] = read_by(lines, ("$TMPDIR",))
     """Where job-local disk is, first that exists; `$NAME` is a variable of the job."""
-    file_systems: tuple[str, ...] = ()
+    file_systems: tuple[str, ...] = read_by(lines, ())
     """Where large caches belong, as beginnings of paths; empty: anywhere."""
-    kill_seconds: int = 10
+    kill_seconds: int = read_by(COUNT, 10)
     """From the scheduler's signal to the kill."""
-    notice_seconds: int = 0
+    notice_seconds: int = read_by(seconds, 0)
     """How long before the walltime the scheduler warns; 0: it does not, our own clock does."""
-    executable_group: bool = False
+    executable_group: bool = read_by(truth, default=False)
     """Whether what jobs execute must be readable and executable for the group."""
-    poll_seconds: int = 60
+    poll_seconds: int = read_by(COUNT, 60)
     """How often the scheduler may be asked."""
-    currency: str = ""
-    points_command: tuple[str, ...] = ()
+    currency: str = read_by(text, "")
+    points_command: tuple[str, ...] = read_by(words, ())
     """The site's command that shows what points are left."""
 
     def node_kind(self, name: str) -> NodeKind:

@@ -1,20 +1,75 @@
-"""From a service's name to its table and its scheduler."""
+"""From a service's name to its table and its scheduler. A file `services.yaml` of the user's goes above our tables.
+
+mysite:
+  like: slurm            # begins with this service; none: with an empty table
+  max_walltime: 48:00:00
+  node_kinds:
+    a100: {gpus: 1, cores: 16, memory_gb: 120, queue: gpu, resources: [gres=gpu:a100:1]}
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from saiten.clusters.scheduler import Scheduler
 from saiten.clusters.services import SERVICES, Service
 from saiten.errors import UserError, suggestion
+from saiten.settings.described import nearest, read_block
+from saiten.settings.tree import Node, Table, Text
+from saiten.settings.yamlfile import read_yaml
+
+FILE = "services.yaml"
 
 
 def find_service(name: str) -> Service:
     """Return a service by name. UserError with the ones that exist."""
-    if name not in SERVICES:
-        raise UserError(f"no service {name!r}{suggestion(name, SERVICES)} (there are: {', '.join(SERVICES)})")
-    return SERVICES[name]
+    table = service_table()
+    if name not in table:
+        raise UserError(f"no service {name!r}{suggestion(name, table)} (there are: {', '.join(table)})")
+    return table[name]
+
+
+def service_table(environ: Mapping[str, str] = os.environ) -> Mapping[str, Service]:
+    """Return all services by name: the user's file in the working folder, else in REPO_PATH, above ours."""
+    for root in (Path(), Path(environ.get("REPO_PATH") or ".")):
+        if (root / FILE).is_file():
+            return read_services(root / FILE)
+    return SERVICES
+
+
+def read_services(path: Path) -> dict[str, Service]:
+    """Read a file of services above those that there are. UserError tells everything that is wrong with it."""
+    found = dict(SERVICES)
+    errors: list[str] = []
+    for name, node in read_yaml(path).entries.items():
+        below, rest = begin(name, node, errors)
+        entry = read_block(Service, name, rest)
+        errors += entry.errors
+        if not entry.errors:
+            found[name] = replace(below, name=name, **entry.values)
+            if not found[name].node_kinds:
+                errors.append(f"{node.where}: {name}: a new service needs its node_kinds")
+    if errors:
+        raise UserError("\n".join(errors))
+    return found
+
+
+def begin(name: str, node: Node, errors: list[str]) -> tuple[Service, Node]:
+    """Return the service that an entry begins with, and the entry without its `like`."""
+    if not isinstance(node, Table) or "like" not in node.entries:
+        return SERVICES.get(name, Service(name=name)), node
+    like = node.entries["like"]
+    rest = Table({key: item for key, item in node.entries.items() if key != "like"}, node.where)
+    if isinstance(like, Text) and like.text in SERVICES:
+        return SERVICES[like.text], rest
+    told = like.text if isinstance(like, Text) else ""
+    errors.append(f"{like.where}: {name}: like: no service {told!r}{nearest(told, SERVICES)}")
+    return Service(name=name), rest
 
 
 def open_scheduler(service: Service) -> Scheduler:

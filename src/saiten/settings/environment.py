@@ -82,6 +82,7 @@ class Environment:
 
 ALSO_KNOWN = frozenset(
     {
+        *("SLURM_ACCOUNT", "SAITEN_LOCAL", "SAITEN_LOCAL_SLOTS"),
         *("SAITEN_CACHE", "SAITEN_DATA", "SAITEN_DATA_LOCK", "SAITEN_API_KEY"),
         *("HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "CUDA_VISIBLE_DEVICES", "NO_COLOR"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),

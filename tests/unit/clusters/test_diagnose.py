@@ -87,7 +87,12 @@ def test_repetition(directory: Path) -> None:
 def test_too_few_resources(directory: Path) -> None:
     write_heartbeat(directory, ceiling=200, running=200)
     slow = [load(tokens=100, running=30, waiting=170, cache=99.5)] * 20
-    server_log(directory, load(tokens=2000, running=30, waiting=170), *slow, "WARNING: Sequence group cmpl-1 is preempted by RECOMPUTE")
+    server_log(
+        directory,
+        load(tokens=2000, running=30, waiting=170),
+        *slow,
+        "WARNING: Sequence group cmpl-1 is preempted by RECOMPUTE",
+    )
     assert causes(directory) == {
         "too few resources": "KV cache 100% full; 30 requests run and 170 wait | "
         "1 preemptions in the server's log: what was computed is thrown away | 100 tokens/s now, 2000 at best"

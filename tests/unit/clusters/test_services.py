@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from pathlib import Path
 
 import pytest
 
 from saiten.clusters.scheduler import clock, job_name
-from saiten.clusters.services import ABCI, LOCAL, SERVICES, SLURM, TSUBAME, SchedulerName
-from saiten.clusters.sites import find_service, open_scheduler
+from saiten.clusters.services import ABCI, LOCAL, SERVICES, SLURM, TSUBAME
+from saiten.clusters.sites import find_service, open_scheduler, read_services
 from saiten.errors import UserError
 
 
@@ -36,7 +36,6 @@ def test_services_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["tsubame", "abci", "slurm"])
 def test_every_service_has_a_scheduler(name: str) -> None:
-    assert SERVICES[name].scheduler in get_args(SchedulerName)
     assert open_scheduler(SERVICES[name])
 
 
@@ -49,3 +48,54 @@ def test_job_names() -> None:
 
 def test_durations_as_schedulers_write_them() -> None:
     assert [clock(seconds) for seconds in (5, 5400, 604800)] == ["0:00:05", "1:30:00", "168:00:00"]
+
+
+def test_a_new_site_is_a_new_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "services.yaml").write_text(
+        """\
+uni:
+  like: slurm
+  max_walltime: 48:00:00
+  priorities: {0: 1, -10: 0.5}
+  setup: [module load cuda/12.6]
+  node_kinds:
+    a100: {gpus: 1, gpu_memory_gb: 80, cores: 16, queue: gpu, resources: ["gres=gpu:a100:1", "mem=120G"]}
+abci:
+  kill_seconds: 30
+"""
+    )
+    monkeypatch.chdir(tmp_path)
+    uni = find_service("uni")
+    assert (uni.scheduler, uni.max_walltime, uni.priorities) == ("slurm", 172_800, {0: 1.0, -10: 0.5})
+    assert uni.node_kind("a100").resources == ("gres=gpu:a100:1", "mem=120G")
+    assert uni.setup == ("module load cuda/12.6",)
+    assert find_service("abci").kill_seconds == 30
+    assert find_service("abci").node_kinds == ABCI.node_kinds
+    assert find_service("tsubame") is TSUBAME
+
+
+def test_everything_that_is_wrong_with_a_table_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    path.write_text(
+        """\
+uni:
+  like: slrum
+  max_waltime: 48:00:00
+  trial_walltime: soon
+  node_kinds:
+    a100: {gpu: A100, core: 16}
+empty:
+  scheduler: pbs
+"""
+    )
+    with pytest.raises(UserError) as caught:
+        read_services(path)
+    text = str(caught.value)
+    for words in (
+        "services.yaml:2: uni: like: no service 'slrum'; did you mean 'slurm'?",
+        "services.yaml:3: uni: no setting 'max_waltime'; did you mean 'max_walltime'",
+        "services.yaml:4: uni: trial_walltime must be a duration",
+        "services.yaml:6: a100: no setting 'core'; did you mean 'cores'?",
+        "services.yaml:8: empty: a new service needs its node_kinds",
+    ):
+        assert words in text
