@@ -22,6 +22,7 @@ from saiten.benchmarks import Selected, select
 from saiten.benchmarks.extras import require_extras
 from saiten.datasets import DataContext
 from saiten.engine.asking import Asking, Observer
+from saiten.engine.cost import Prices, run_budget, stored_cost
 from saiten.engine.judgement import unjudged
 from saiten.engine.plan import BenchmarkPlan, plan_benchmark
 from saiten.engine.presence import heartbeats, refuse_second
@@ -84,6 +85,7 @@ def evaluate(
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, access.part)
         judge = judge_endpoint(plans, access, owes=True)
+        budget = run_budget(endpoint, judge, access, plans)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
         stack.enter_context(progress.beating(layout.run))
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
@@ -98,6 +100,7 @@ def evaluate(
             progress=progress,
             server=server,
             judge=judge,
+            budget=budget,
         )
         ask(asking)
         if access.part.shards > 1:
@@ -291,6 +294,7 @@ def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float)
         started=started,
         seconds=time.time() - started,
         warnings=(*asking.notes, *damages),
+        cost=cost_so_far(asking, layout),
     )
     export_results(result, layout, writer.stamp, writer.tallies)
     write_aggregated(layout)
@@ -299,6 +303,18 @@ def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float)
     for plan in asking.plans:
         plan.close(pack_above=PACK_ABOVE_BYTES if result.complete else None)
     return result
+
+
+def cost_so_far(asking: Asking, layout: Layout) -> float | None:
+    """Write what the run has cost into run.json and return it; what stands there, where nothing was asked."""
+    told = (manifest.read(layout.run) or {}).get("cost")
+    budget = asking.budget
+    if budget is None:
+        return told["spent"] if told else None
+    stored, _ = stored_cost(asking.plans, Prices.of(asking.endpoint, asking.judge))  # other shards have paid, too
+    budget.spent = max(budget.spent, stored, told["spent"] if told else 0.0)
+    manifest.note(layout.run, {"cost": {"spent": budget.spent, "estimated": budget.estimated}})
+    return budget.spent
 
 
 def score_benchmark(plan: BenchmarkPlan, writer: DetailsWriter) -> BenchmarkResult:

@@ -170,6 +170,8 @@ class Verdict:
     earlier: tuple[str, ...] = ()
     """Of a judgement: what the judge wrote before it was asked again, since no rating could be read."""
     seconds: float = 0.0
+    usage: Usage | None = None
+    """Of a judgement: the tokens that it cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -453,6 +455,10 @@ class Access:
     """Which part of the run this process asks."""
     server: ModelServer | None = field(default=None, repr=False)
     """A server that is started for the run; None: as the specification says."""
+    max_cost: float | None = None
+    """Most that the run may cost, earlier starts included, in the currency of your prices (providers.yaml)."""
+    stop_at_cost: bool = False
+    """Start although more than --max-cost is expected to be needed, and stop when it is used up."""
     unsafe_code_execution: bool = False
     """Run generated code even where no isolation works. Only on a machine with nothing to lose."""
     judge_base_url: str | None = None

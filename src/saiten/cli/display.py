@@ -55,6 +55,9 @@ def overall(progress: Progress) -> str:
         parts.append(f"{failed} failed")
     if progress.retries:
         parts.append(f"{progress.retries} retries")
+    if progress.cost is not None:
+        limit = f" of {progress.max_cost:g}" if progress.max_cost is not None else ""
+        parts.append(f"cost {progress.cost:.2f}{limit}")
     if progress.paused_seconds > 1:
         parts.append(f"paused by the server for {progress.paused_seconds:.0f} s")
     left = progress.eta_seconds()

@@ -23,7 +23,16 @@ JUDGE_ACCESS = ("judge_base_url", "judge_concurrency", "judge_alias")
 SAMPLING = Sampling.__slots__
 SERVER = ServerSpec.__slots__
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
-ACCESS = ("base_url", "concurrency", "max_n", "stall_seconds", "drain_seconds", "unsafe_code_execution")
+ACCESS = (
+    "base_url",
+    "concurrency",
+    "max_n",
+    "max_cost",
+    "stop_at_cost",
+    "stall_seconds",
+    "drain_seconds",
+    "unsafe_code_execution",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

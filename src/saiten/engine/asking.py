@@ -21,6 +21,7 @@ from saiten.engine.served import Keeper, start_server
 from saiten.engine.signals import StopRequest, watch_signals
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
+from saiten.models.budget import Budget
 from saiten.models.client import Client
 from saiten.models.options import ClientOptions
 from saiten.models.providers import Endpoint
@@ -65,6 +66,8 @@ class Asking:
     judge: Endpoint | None = None
     """Where judgements are asked; None where none is missing."""
     progress: Progress = field(default_factory=Progress)
+    budget: Budget | None = None
+    """What the run costs; None: no price is known."""
     notes: list[str] = field(default_factory=list)
 
     def count_restored(self) -> None:
@@ -97,6 +100,7 @@ class Asking:
                 await commit.commit()
         if failure is None and stop.exit is not None:
             failure = Interrupted(f"stopped by {stop.reason}", exit_status=stop.exit)
+        self._count_cost()
         if failure is not None:
             self.progress.state = "interrupted" if isinstance(failure, Interrupted) else "failed"
             self.progress.detail = str(failure)
@@ -155,6 +159,7 @@ class Asking:
             return None
         options = ClientOptions(concurrency=self.access.judge_concurrency, stall_seconds=self.access.stall_seconds)
         client = await stack.enter_async_context(Client(self.judge, options))
+        client.pay_from(self.budget)
         info = await client.check()  # a judge that cannot be used must say so before anything is asked
         self.notes.extend(f"judge: {note}" for note in info.notes)
         judging = Judging(
@@ -201,6 +206,7 @@ class Asking:
             manifest.note(self.directory, {"server": reached.facts})
             endpoint = replace(endpoint, base_url=reached.base_url, api_key=reached.api_key)
         client = Client.for_run(endpoint, self.access, self.spec, reached)
+        client.pay_from(self.budget)
         async with client:
             info = await client.check()
             self.notes.extend(info.notes)
@@ -257,8 +263,13 @@ class Asking:
             self.progress.requests = client.stats.requests_sent
             self.progress.retries = client.stats.retries
             self.progress.paused_seconds = client.stats.paused_seconds
+            self._count_cost()
             self.progress.server = client.load
             await asyncio.sleep(TICK_SECONDS)
+
+    def _count_cost(self) -> None:
+        if self.budget is not None:
+            self.progress.cost, self.progress.max_cost = self.budget.spent, self.budget.most
 
     async def _tick(self) -> None:
         """Show the progress until cancelled."""

@@ -164,7 +164,9 @@ class Judging:
         assert plan.benchmark.judge is not None
         rating = plan.benchmark.judge.rating(judgement.document, judgement.answers, text)
         status = JUDGE_UNPARSABLE if rating is None else RATED
-        return Verdict(kind="judgement", status=status, value=rating, detail=text, seconds=reply.seconds)
+        return Verdict(
+            kind="judgement", status=status, value=rating, detail=text, seconds=reply.seconds, usage=reply.usage
+        )
 
     def _count(self, plan: BenchmarkPlan) -> None:
         self.progress.benchmarks[plan.benchmark.name].verified += 1

@@ -16,11 +16,12 @@ from saiten.engine.identity import Identities
 from saiten.engine.journal import Journal
 from saiten.engine.record import JUDGE_FAILED, GenerationRecord, Place, VerdictRecord
 from saiten.errors import UserError
+from saiten.models.budget import about_tokens
 from saiten.models.judges import JudgeModel, judge_model
 from saiten.part import Part
 from saiten.scoring.text import compatible_text
 from saiten.settings.precedence import sampling_sent
-from saiten.types import Benchmark, Document, Generation, Message, Outcome, RunSpec, Sampling, Verdict
+from saiten.types import Benchmark, Document, Generation, Message, Outcome, RunSpec, Sampling, Usage, Verdict
 
 NEVER_ASKED, FAILED, ANSWERED = 0, 1, 2
 NOTHING = Sampling()
@@ -149,6 +150,25 @@ class SubsetPlan:
         return repetition if self.own else 0
 
 
+@dataclass(slots=True)
+class TokensUsed:
+    """Tokens of recorded answers or judgements: what they cost is a price away."""
+
+    input: float = 0.0
+    output: float = 0.0
+    estimated: int = 0
+    """Answers whose usage was not told; their output is an estimate."""
+
+    def add(self, usage: Usage, said: str) -> None:
+        """Take in one answer."""
+        self.input += usage.input_tokens or 0
+        if usage.output_tokens is not None:
+            self.output += usage.output_tokens
+        elif said:
+            self.output += about_tokens(said)
+            self.estimated += 1
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class BenchmarkPlan:
     """One benchmark of a run: its subsets and its journals."""
@@ -167,6 +187,9 @@ class BenchmarkPlan:
     """Identities of requests to the judge that failed for good and were not answered since."""
     judge: JudgeModel | None = None
     """Who judges, for a benchmark with a judge."""
+    used: TokensUsed = field(default_factory=TokensUsed)
+    """Tokens of the recorded answers, as they were when the record was opened."""
+    judging_used: TokensUsed = field(default_factory=TokensUsed)
 
     @property
     def due(self) -> int:
@@ -203,6 +226,8 @@ class BenchmarkPlan:
         unplaced: dict[str, int] = {}
         by_name = {subset.subset: subset for subset in self.subsets}
         for location, record in self.generations.scan():
+            generation = record.generation
+            self.used.add(generation.usage, (generation.text or "") + (generation.reasoning or ""))
             failed = record.generation.outcome is Outcome.REQUEST_FAILED
             if record.place.turn == 0 or failed:
                 self._place(by_name, record.place, location, unplaced, failed=failed)
@@ -217,6 +242,8 @@ class BenchmarkPlan:
             self._place_moved(unplaced, turn=turn)
         for _, verdict in self.judgements.scan():
             self.take_verdict(verdict.place.id, verdict.verdict, verdict.by)
+            if verdict.verdict.usage is not None:
+                self.judging_used.add(verdict.verdict.usage, verdict.verdict.detail)
 
     def take_verdict(self, identity: str, verdict: Verdict, by: str) -> None:
         """Take in a verdict. One of a judge that failed is none: it is owed, and only counted."""

@@ -71,6 +71,9 @@ class Progress:
     waiting: int = 0
     """Choices that wait for their next try, or for a slot."""
     paused_seconds: float = 0.0
+    cost: float | None = None
+    """What the run has cost so far, earlier starts included; None: no price is known."""
+    max_cost: float | None = None
     streamed_tokens: int = 0
     """Output tokens seen so far in this start, requests in flight included; an estimate until they end."""
     requests: int = 0
@@ -138,6 +141,8 @@ class Progress:
             "waiting": self.waiting,
             "requests": self.requests,
             "retries": self.retries,
+            "cost": self.cost,
+            "max_cost": self.max_cost,
             "restarts": self.restarts,
             "server": None if self.server is None else asdict(self.server),
             "choices_per_second": round(choices, 3),

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from saiten.models.assemble import ended_choices, finished_choices
-from saiten.models.body import Form, encode_body, sampling_fields
+from saiten.models.body import Form, dropped, encode_body, sampling_fields
+from saiten.models.budget import Account
 from saiten.models.clock import Clock
 from saiten.models.failures import Failure, Kind, Sent
 from saiten.models.health import Health
@@ -27,6 +28,8 @@ from saiten.types import Generation, Message, Sampling
 
 PROBE = (Message(role="user", content="1"),)
 """Something harmless and cheap to ask, to see whether anything is answered at all."""
+MAYBE_BILLED = frozenset({Kind.AMBIGUOUS, Kind.MALFORMED, Kind.TOO_LARGE})
+"""Failures after which an answer may have been generated all the same."""
 SHORTFALLS = 2
 """Answers in a row with fewer choices than asked for, before fewer are asked for."""
 
@@ -38,6 +41,8 @@ class Piece:
     messages: tuple[Message, ...]
     sampling: Sampling
     indices: tuple[int, ...]
+    expected_tokens: float | None = None
+    """A guess of the length of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,8 @@ class Asker:
         chance: Callable[[], float],
     ) -> None:
         self.transport: Transport | None = None
+        self.account: Account | None = None
+        """Where requests cost something that is known."""
         self.learnt_n: int | None = None
         """The largest n that the endpoint honours, where it was learnt."""
         self._endpoint = endpoint
@@ -113,7 +120,7 @@ class Asker:
             self._stats.retries += tries.sent > 0
             tries.sent += 1
             started = self._clock.unix()
-            found = await self._send(piece, trial.form)
+            found = await self._paid(piece, trial.form)
             if isinstance(found, Answer):
                 return self._answered(piece, found, tries.sent, started)
             self._stats.note_failure(found.kind)
@@ -129,6 +136,21 @@ class Asker:
             elif await self._again(found, trial):
                 continue
             return ended_choices(piece.indices, found, attempts=tries.sent, started=started)
+
+    async def _paid(self, piece: Piece, form: Form) -> Answer | Failure:
+        """Send, and pay where it costs something. Raises EndpointError when the budget does not allow it."""
+        if self.account is None:
+            return await self._send(piece, form)
+        limited = None if "max_tokens" in dropped(piece.sampling, self._endpoint) else piece.sampling.max_tokens
+        count = len(piece.indices)
+        async with self.account.paying(piece.messages, count, limited, piece.expected_tokens) as bill:
+            found = await self._send(piece, form)
+            if isinstance(found, Answer):
+                said = [(choice.text or "") + (choice.reasoning or "") for choice in found.reply.choices.values()]
+                bill.cost = self.account.charge(found.reply.usage, piece.messages, said)
+            elif found.kind not in MAYBE_BILLED or found.reused:
+                bill.cost = 0.0
+        return found
 
     async def _send(self, piece: Piece, form: Form) -> Answer | Failure:
         assert self.transport is not None, "the client is a context manager: enter it first"

@@ -19,6 +19,7 @@ from typing import Self
 from saiten.errors import EndpointError
 from saiten.models.asker import Asker, Piece
 from saiten.models.body import check_extra_body, dropped, request_fields
+from saiten.models.budget import Account, Budget
 from saiten.models.clock import Clock, LoopClock
 from saiten.models.failures import Failure
 from saiten.models.limiter import OWN_MOST, Limiter, ceiling_range
@@ -91,6 +92,12 @@ class Client:
             return 1
         known = (self.options.max_n or self.endpoint.provider.max_n, self._asker.learnt_n, self.options.concurrency)
         return min((n for n in known if n is not None), default=WIDE)
+
+    def pay_from(self, budget: Budget | None) -> None:
+        """Charge every request to a budget, where its price is known."""
+        price = self.endpoint.provider.price(self.endpoint.model)
+        if budget is not None and price is not None:
+            self._asker.account = Account(budget, price)
 
     async def __aenter__(self) -> Self:
         self._transport = Transport(
@@ -177,7 +184,12 @@ class Client:
         sampling = request.sampling
         if sampling.seed is not None and indices[0] > 0:
             sampling = replace(sampling, seed=sampling.seed + indices[0])
-        return Piece(messages=request.messages, sampling=sampling, indices=tuple(indices))
+        return Piece(
+            messages=request.messages,
+            sampling=sampling,
+            indices=tuple(indices),
+            expected_tokens=request.expected_tokens,
+        )
 
     async def _ask_all(self, pieces: Sequence[Piece]) -> list[dict[int, Generation] | EndpointError]:
         """Ask all pieces side by side: their slots are taken already."""

@@ -54,6 +54,7 @@ def _title(result: RunResult) -> str:
     parts = [plain(spec.model), plain(spec.provider)]
     parts += [f"settings {plain(spec.settings)}"] if spec.settings else []
     parts += [f"DEBUG: first {spec.max_samples} documents of each subset"] if spec.max_samples is not None else []
+    parts += [f"cost {result.cost:.4f}"] if result.cost is not None else []
     return " · ".join([*parts, f"{result.seconds:.0f} s"])
 
 

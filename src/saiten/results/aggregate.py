@@ -33,8 +33,10 @@ CustomSettings = Mapping[str, str]
 
 def write_aggregated(layout: Layout, *, allow_debug: bool = False) -> dict[str, Any]:
     """Write a run's aggregated_results.json from the results files of all its starts, and return its content."""
-    settings = manifest.custom_settings(manifest.read(layout.run))
+    run = manifest.read(layout.run)
+    settings = manifest.custom_settings(run)
     told = aggregated(layout.results, layout.model_name, settings, allow_debug=allow_debug)
+    told["cost"] = (run or {}).get("cost")
     write_json(layout.aggregated, told)
     return told
 

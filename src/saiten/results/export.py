@@ -214,6 +214,7 @@ def evidence_document(result: RunResult) -> dict[str, Any]:
         "debug": result.spec.max_samples is not None,
         "spec": _spec(result.spec),
         "warnings": list(result.warnings),
+        "cost": result.cost,
         "benchmarks": {whole.benchmark.name: _benchmark(whole) for whole in result.benchmarks},
     }
 

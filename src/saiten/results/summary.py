@@ -103,6 +103,8 @@ class RunResult:
     """Unix time, seconds."""
     seconds: float
     warnings: tuple[str, ...] = ()
+    cost: float | None = None
+    """What the run has cost, all starts together, in the currency of the user's prices; None: no price is known."""
     left: int = 0
     """Choices that other processes still bring; the last of them scores and writes the results."""
 

@@ -27,6 +27,7 @@ AT_LEAST = {
     "concurrency": 1,
     "judge_concurrency": 1,
     "max_n": 1,
+    "max_cost": 0,
     "max_tokens": 1,
     "max_model_length": 1,
     "tensor_parallel": 1,

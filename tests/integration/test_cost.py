@@ -1,0 +1,100 @@
+"""--max-cost: estimated before, looked at before every request, and resumable after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command import Saiten, questions
+from tests.helpers.faultd import Fault, FaultServer, Reply
+
+PRICES = "vllm:\n  prices:\n    test-*: {input: 0, output: 10000}\n"
+"""A token of an answer costs 0.01; the test server counts a character as a token."""
+ANSWER = "A" * 10
+
+
+@pytest.fixture
+def saiten(tmp_path: Path) -> Saiten:
+    (tmp_path / "providers.yaml").write_text(PRICES)
+    return Saiten(tmp_path)
+
+
+def server(*script: Fault) -> FaultServer:
+    return FaultServer(script, answer=lambda _prompt, _index: Reply(text=ANSWER))
+
+
+def cost_of_run(saiten: Saiten) -> float:
+    spent: float = json.loads((saiten.directory / "run.json").read_text())["cost"]["spent"]
+    return spent
+
+
+def test_what_a_run_cost_is_told_everywhere(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 5)
+    with server() as talking:
+        done = saiten.run(talking.base_url, [quiz])
+    assert done.returncode == 0, done.stderr
+    assert "cost 0.5000" in done.stdout.splitlines()[0]
+    assert cost_of_run(saiten) == pytest.approx(0.5)
+    assert saiten.aggregated()["cost"]["spent"] == pytest.approx(0.5)
+    assert json.loads((saiten.directory / "progress.json").read_text())["cost"] == pytest.approx(0.5)
+    again = saiten("score", str(saiten.directory))
+    assert "cost 0.5000" in again.stdout.splitlines()[0]
+
+
+def test_more_than_the_limit_is_refused_before_anything_is_sent(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 5)
+    with server() as talking:
+        done = saiten.run(talking.base_url, [quiz], "--max-cost", "0.5")
+        assert done.returncode == 4
+        assert "is expected to be needed" in done.stderr
+        assert "--stop-at-cost" in done.stderr
+        assert talking.ledger == []
+    assert not saiten.directory.exists() or not (saiten.directory / "run.json").exists()
+
+
+def test_the_limit_is_never_exceeded_and_a_higher_one_goes_on(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 20)
+    limits = ("--stop-at-cost", "--max-tokens", "10", "--max-cost")
+    with server() as talking:
+        done = saiten.run(talking.base_url, [quiz], *limits, "0.55")
+        assert done.returncode == 3, done.stderr
+        assert "the budget is used up: 0.5000 of 0.55 spent" in done.stderr
+        assert "5 of 20 choices are stored" in done.stderr
+        assert len(talking.ledger) == 5
+        assert len(saiten.records()) == 5
+        done = saiten.run(talking.base_url, [quiz], *limits, "1")
+        assert done.returncode == 3
+        assert len(talking.ledger) == 10  # what earlier starts spent counts
+        done = saiten.run(talking.base_url, [quiz], *limits, "50")
+        assert done.returncode == 0, done.stderr
+        assert len(talking.ledger) == 20
+    assert cost_of_run(saiten) == pytest.approx(2.0)
+
+
+def test_what_may_have_been_billed_counts_as_billed(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 3)
+    cut = Fault(keep_events=2, rst=True, times=1)
+    with server(cut, Fault(status=503, times=1)) as talking:
+        done = saiten.run(talking.base_url, [quiz], "--max-tokens", "10")
+        assert done.returncode == 0, done.stderr
+        assert len(talking.ledger) == 5
+    assert cost_of_run(saiten) == pytest.approx(0.4)
+
+
+def test_a_limit_needs_a_price(saiten: Saiten) -> None:
+    (saiten.folder / "providers.yaml").unlink()
+    done = saiten.run("http://127.0.0.1:9/v1", [questions(saiten.folder, 1)], "--max-cost", "1")
+    assert done.returncode == 4
+    assert "--max-cost needs the price of test-model: write into providers.yaml" in done.stderr
+
+
+def test_usage_that_is_not_told_is_estimated(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 4)
+    with server() as talking:
+        talking.usage = False
+        done = saiten.run(talking.base_url, [quiz])
+    assert done.returncode == 0, done.stderr
+    cost = json.loads((saiten.directory / "run.json").read_text())["cost"]
+    assert (cost["spent"], cost["estimated"]) == (pytest.approx(4 * 2.5 * 0.01), 4)
