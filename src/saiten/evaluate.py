@@ -30,6 +30,7 @@ from saiten.engine.progress import Progress
 from saiten.engine.score import BenchmarkScorer
 from saiten.engine.writer import writer_name
 from saiten.errors import UserError
+from saiten.models.budget import Budget
 from saiten.models.judges import resolve_judge
 from saiten.models.providers import Endpoint, resolve_endpoint
 from saiten.models.reasoning import is_ours
@@ -85,7 +86,7 @@ def evaluate(
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, access.part)
         judge = judge_endpoint(plans, access, owes=True)
-        budget = run_budget(endpoint, judge, access, plans)
+        budget = opened_budget(endpoint, judge, access, plans, layout.run)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
         stack.enter_context(progress.beating(layout.run))
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
@@ -166,6 +167,7 @@ def rescore(
             on_last=writer.start,
             progress=progress,
             judge=judge,
+            budget=opened_budget(None, judge, access, plans, directory),
         )
         ask(asking)
         scores = [layout.scores(plan.benchmark) for plan in plans]
@@ -305,14 +307,25 @@ def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float)
     return result
 
 
+def opened_budget(
+    endpoint: Endpoint | None, judge: Endpoint | None, access: Access, plans: Sequence[BenchmarkPlan], directory: Path
+) -> Budget | None:
+    """Return the run's budget; what run.json says of earlier starts counts, where it is more than the record shows."""
+    budget = run_budget(endpoint, judge, access, plans)
+    told = (manifest.read(directory) or {}).get("cost")
+    if budget is not None and told:
+        budget.spent = max(budget.spent, told["spent"])
+    return budget
+
+
 def cost_so_far(asking: Asking, layout: Layout) -> float | None:
     """Write what the run has cost into run.json and return it; what stands there, where nothing was asked."""
-    told = (manifest.read(layout.run) or {}).get("cost")
     budget = asking.budget
     if budget is None:
+        told = (manifest.read(layout.run) or {}).get("cost")
         return told["spent"] if told else None
     stored, _ = stored_cost(asking.plans, Prices.of(asking.endpoint, asking.judge))  # other shards have paid, too
-    budget.spent = max(budget.spent, stored, told["spent"] if told else 0.0)
+    budget.spent = max(budget.spent, stored)
     manifest.note(layout.run, {"cost": {"spent": budget.spent, "estimated": budget.estimated}})
     return budget.spent
 

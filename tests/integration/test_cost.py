@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from tests.helpers.command import Saiten, questions
+from tests.helpers.conversations import judge_answer, talks
 from tests.helpers.faultd import Fault, FaultServer, Reply
 
 PRICES = "vllm:\n  prices:\n    test-*: {input: 0, output: 10000}\n"
@@ -98,3 +100,28 @@ def test_usage_that_is_not_told_is_estimated(saiten: Saiten) -> None:
     assert done.returncode == 0, done.stderr
     cost = json.loads((saiten.directory / "run.json").read_text())["cost"]
     assert (cost["spent"], cost["estimated"]) == (pytest.approx(4 * 2.5 * 0.01), 4)
+
+
+def judged(saiten: Saiten, url: str, judge_url: str, file: Path, *more: str) -> CompletedProcess[str]:
+    options = ("--judge-base-url", judge_url, "--judge-model", "judge", *more)
+    return saiten.run(url, [file], *options)
+
+
+def test_the_judge_is_paid_from_the_same_budget(saiten: Saiten) -> None:
+    prices = "custom:\n  prices:\n    judge: {input: 0, output: 20000}\n"
+    (saiten.folder / "providers.yaml").write_text(PRICES + prices)
+    file = talks(saiten.folder, 2, samples=1)
+    verdict = judge_answer("<answer 0123456789abcdef>\ntalk 0\n</answer", 0)
+    with server() as talking, FaultServer(answer=lambda _p, _i: verdict, models=["judge"]) as judge:
+        done = judged(saiten, talking.base_url, judge.base_url, file)
+        assert done.returncode == 0, done.stderr
+        assert len(talking.ledger) == len(judge.ledger) == 4
+        cost = 4 * len(ANSWER) * 0.01 + 4 * len(verdict) * 0.02
+        assert cost_of_run(saiten) == pytest.approx(cost)
+        done = judged(saiten, talking.base_url, judge.base_url, file)
+        assert cost_of_run(saiten) == pytest.approx(cost)  # nothing was asked again
+        done = judged(
+            saiten, talking.base_url, judge.base_url, file, "--output-dir", "b", "--max-cost", "1.5", "--stop-at-cost"
+        )
+        assert done.returncode == 3, done.stderr
+        assert "the budget is used up" in done.stderr
