@@ -111,12 +111,14 @@ def evaluate(
         return score(asking, layout, writer, started)
 
 
-def standing(spec: RunSpec, layout: Layout, part: Part) -> tuple[int, int]:
-    """Return how many choices a part of a run owes altogether, and how many of them are answered. Asks nothing."""
+def standing(spec: RunSpec, layout: Layout, part: Part) -> dict[str, tuple[int, int]]:
+    """Return for each benchmark of a part how many choices it owes altogether, and how many of them are answered.
+
+    Asks nothing. UserError where the data of a benchmark cannot be had.
+    """
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, part)
-        due = sum(plan.due for plan in plans)
-        return due, due - choices_owed(plans)
+        return {plan.benchmark.name: (plan.due, plan.due - choices_owed([plan])) for plan in plans}
 
 
 def own_server(spec: RunSpec, access: Access, endpoint: Endpoint, layout: Layout) -> ModelServer | None:

@@ -24,3 +24,8 @@ class Part:
     """Unix time from which on nothing is launched: the job's walltime ends soon."""
     drain_until: float | None = None
     """Unix time at which what is still in flight then is given up."""
+
+    @property
+    def progress_file(self) -> str:
+        """Name of its heartbeat in the run directory."""
+        return f"progress-{self.name}.json" if self.name else "progress.json"

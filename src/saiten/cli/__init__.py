@@ -16,6 +16,9 @@ from saiten.errors import Exit, SaitenError, UsageError, suggestion
 
 COMMANDS = {
     "run": "evaluate a model on benchmarks; the same command again goes on where it was",
+    "submit": "evaluate models as jobs: on TSUBAME, ABCI, a Slurm cluster or this machine",
+    "cancel": "delete jobs that were submitted, with what would go on after them",
+    "resubmit": "submit again what jobs left undone, and only that",
     "score": "score a finished or unfinished run again, without a server",
     "aggregate": "the rows of aggregated_results.json, over all runs of a model or results of the old system",
     "status": "where every submitted job is, how far it is, and why one does not end",
@@ -30,6 +33,10 @@ COMMANDS = {
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises one clear error instead of printing its usage."""
+
+    def options(self) -> list[argparse.Action]:
+        """Return all arguments that it knows, in order."""
+        return list(self._actions)
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn: raising is that
         """Raise a UsageError that names the command to ask for help."""

@@ -22,7 +22,6 @@ from saiten.clusters.chain import look_back
 from saiten.clusters.job import JobFile, ends, enter, read_job, with_end
 from saiten.clusters.record import JobReport, read_report, write_report
 from saiten.engine.presence import wait_for_silence
-from saiten.engine.progress import progress_name
 from saiten.engine.signals import SIGNALS
 from saiten.errors import Exit, Interrupted, SaitenError
 from saiten.evaluate import standing, starting
@@ -82,7 +81,8 @@ def layout_of(job: JobFile) -> Layout:
 def work(job: JobFile, report: JobReport) -> tuple[JobReport, int, str]:
     """Look back, wait for the dead, then run. Returns what is known of the job, its exit status and the reason."""
     layout, folder, part = layout_of(job), Path(job.directory), job.access.part
-    due, answered = standing(job.spec, layout, part)
+    counts = standing(job.spec, layout, part).values()
+    due, answered = sum(due for due, _ in counts), sum(answered for _, answered in counts)
     report = replace(report, due=due, before=answered, after=answered)
     write_report(folder, job.key, report)
     verdict = look_back([read_report(folder, key) for key in job.before], answered)
@@ -128,7 +128,7 @@ def finish(job: JobFile, report: JobReport, status: int, reason: str) -> None:
     """Write the job's last word, with the counts that its heartbeat has."""
     layout = layout_of(job)
     try:
-        data = (layout.run / progress_name(job.access.part.name)).read_bytes()
+        data = (layout.run / job.access.part.progress_file).read_bytes()
         beat = msgspec.json.decode(data, type=Counts)
     except (OSError, msgspec.MsgspecError):
         beat = Counts()

@@ -56,6 +56,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser, *, hidden: bool = False) -> None:
     """Add what says which run it is and how its model is reached. `hidden`: the help only names the first two."""
     parser.add_argument("model", nargs="?", metavar="MODEL", help="the model's name as the provider knows it")
+    add_choices(parser, hidden=hidden)
+
+
+def add_choices(parser: argparse.ArgumentParser, *, hidden: bool = False) -> None:
+    """Add all of these but the model."""
     parser.add_argument(
         "--benchmarks",
         metavar="NAMES",

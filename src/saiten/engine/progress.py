@@ -158,7 +158,7 @@ class Progress:
         """Write the progress file, whole. A disk that is full does not stop the run for its progress file."""
         with self._writing:
             try:
-                write_json(directory / progress_name(self.part.name), self.snapshot())
+                write_json(directory / self.part.progress_file, self.snapshot())
             except UserError as error:
                 self.detail = str(error)
 
@@ -184,8 +184,3 @@ class Progress:
             done.set()
             thread.join()
             self.write(directory)
-
-
-def progress_name(part: str) -> str:
-    """Return the name of the progress file of a part of a run; of the whole run where it has no name."""
-    return f"progress-{part}.json" if part else "progress.json"

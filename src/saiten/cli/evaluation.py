@@ -1,0 +1,120 @@
+"""`evaluation.yaml`: several models, each with its settings and node kind. Its keys are the options of the command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from saiten.errors import UsageError, UserError, suggestion
+from saiten.settings.tree import Items, Node, Table, Text, is_nothing
+from saiten.settings.yamlfile import read_yaml
+
+EXAMPLE = """\
+# saiten submit evaluation.yaml
+# Each key is an option of saiten submit without its hyphens; those of a model go before those of the file.
+service: tsubame
+node_kind: node_q
+benchmarks: [ja, en]
+priority: -5
+
+models:
+  - model: Qwen/Qwen3-8B
+    settings: think
+  - model: tokyotech-llm/Llama-3.3-Swallow-70B-Instruct-v0.4
+    node_kind: node_f
+    shards: 2
+  - model: gpt-4.1-2025-04-14
+    provider: openai
+    node_kind: cpu_16
+    benchmarks: [mmlu_pro, jmmlu]
+"""
+MODELS, MODEL = "models", "model"
+
+
+def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.Namespace]:
+    """Yield the arguments of each model of a file; options of the command line go before the file's.
+
+    UserError tells all that is wrong with the file, each with its line.
+    """
+    from saiten.cli import Parser
+    from saiten.cli.submit import DEFAULT_BENCHMARKS, configure
+
+    parser = Parser(prog=str(path), allow_abbrev=False)
+    configure(parser)
+    flags = {action.dest: action for action in parser.options() if action.option_strings}
+    reading = Reading(flags)
+    tree = read_yaml(path)
+    shared = {key: node for key, node in tree.entries.items() if key != MODELS}
+    models = tree.entries.get(MODELS)
+    if not isinstance(models, Items) or not models.items:
+        reading.errors.append(f"{path}: no models: a list of `- model: NAME` (see saiten submit --example)")
+    found = []
+    for node in models.items if isinstance(models, Items) else ():
+        words = reading.words(node, shared)
+        if words is None:
+            continue
+        name, where, arguments = words
+        one = reading.parse(parser, where, arguments)
+        if one is not None:
+            defaults = parser.parse_args([])
+            for dest, value in vars(args).items():
+                if value != getattr(defaults, dest, None):
+                    setattr(one, dest, value)
+            one.model, one.benchmarks = name, one.benchmarks or DEFAULT_BENCHMARKS
+            found.append(one)
+    if reading.errors:
+        raise UserError("\n".join(dict.fromkeys(reading.errors)))
+    yield from found
+
+
+class Reading:
+    """Turns entries of the file into words of the command line, and collects what is wrong."""
+
+    def __init__(self, flags: dict[str, argparse.Action]) -> None:
+        self.errors: list[str] = []
+        self._flags = flags
+
+    def words(self, node: Node, shared: dict[str, Node]) -> tuple[str, str, list[str]] | None:
+        """Return a model's name, its place, and its options as words."""
+        if not isinstance(node, Table) or not isinstance(name := node.entries.get(MODEL), Text) or not name.text:
+            self.errors.append(f"{node.where}: an entry of models needs `model: NAME`")
+            return None
+        words: list[str] = []
+        for key, value in (shared | node.entries).items():
+            if key != MODEL:
+                words += self._option(key, value)
+        return name.text, name.where, words
+
+    def _option(self, key: str, node: Node) -> list[str]:
+        action = self._flags.get(key)
+        if action is None or key in {"help", "example", "yes", "dry_run"}:
+            self.errors.append(f"{node.where}: no option {key!r}{suggestion(key, self._flags)}")
+            return []
+        if is_nothing(node):
+            return []
+        flag = action.option_strings[0]
+        texts = [item.text for item in node.items if isinstance(item, Text)] if isinstance(node, Items) else []
+        if isinstance(node, Text):
+            texts = [node.text]
+        if not texts or isinstance(node, Table):
+            self.errors.append(f"{node.where}: {key} must be a word, a number or a list of words")
+            return []
+        if action.nargs == 0:
+            return self._switch(key, action, texts[0], node.where)
+        return [f"{flag}={','.join(texts)}"]
+
+    def _switch(self, key: str, action: argparse.Action, text: str, where: str) -> list[str]:
+        told = {"true": True, "yes": True, "false": False, "no": False}.get(text.lower())
+        if told is None:
+            self.errors.append(f"{where}: {key} must be true or false")
+            return []
+        return [action.option_strings[0 if told else -1]] if told or len(action.option_strings) > 1 else []
+
+    def parse(self, parser: argparse.ArgumentParser, where: str, words: list[str]) -> argparse.Namespace | None:
+        """Return the parsed options."""
+        try:
+            return parser.parse_args(words)
+        except UsageError as error:
+            self.errors.append(f"{where}: {str(error).partition(' (see ')[0]}")
+            return None

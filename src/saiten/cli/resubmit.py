@@ -1,0 +1,89 @@
+"""`saiten resubmit [JOB…]`: submit again what jobs left undone, and only that."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saiten.cli.submit import add_job_options, submit_all, tell, works_of
+from saiten.errors import Exit, UserError
+
+if TYPE_CHECKING:
+    from saiten.clusters.jobs import Known
+    from saiten.clusters.orders import Order
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "jobs", nargs="*", metavar="JOB", help="job ids, names of jobs, models or run directories; default: all"
+    )
+    add_job_options(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from saiten.clusters.jobs import by_run, chosen, known, still_going
+    from saiten.clusters.record import folder_of
+    from saiten.settings.environment import default_output
+
+    folder = folder_of(args.output_dir or default_output())
+    everything = known(folder)
+    if not everything:
+        raise UserError(f"nothing was submitted from here: {folder} has no submissions (give --output-dir)")
+    runs = by_run(everything)
+    some = chosen(everything, args.jobs) if args.jobs else everything
+    wanted = []
+    for run in by_run(some):
+        going = still_going(runs[run])
+        busy = {name for one in going for name in one.submission.benchmarks}
+        if busy:
+            tell(f"{run}: {len(going)} jobs still wait or run; left to them: {', '.join(sorted(busy))}")
+        order = order_again(folder, runs[run], args)
+        works = works_of(order, asks_hub=not args.dry_run)
+        unscored = all(work.owed == 0 for work in works) and not any(one.complete for one in runs[run])
+        left = [work for work in works if work.benchmark.name not in busy and (work.owed != 0 or unscored)]
+        if left:
+            wanted.append((order, left))
+    if not wanted:
+        print("nothing is left to submit")
+        return Exit.COMPLETE
+    return submit_all(wanted, args)
+
+
+def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -> Order:
+    """Return the order that the newest job of a run came from, with what the command line says otherwise."""
+    from saiten.clusters.job import read_job
+    from saiten.clusters.orders import Order
+    from saiten.clusters.record import job_file
+    from saiten.clusters.sites import find_service
+    from saiten.models.provider_table import find_provider
+    from saiten.part import Part
+    from saiten.results.layout import Layout
+
+    newest = jobs[-1].submission
+    job = read_job(job_file(folder, newest.key))
+    service = find_service(args.service or newest.service)
+    provider = find_provider(job.spec.provider)
+    spec, output = job.spec, Path(job.output)
+    own = service.name == newest.service
+    return Order(
+        spec=spec,
+        access=replace(job.access, part=Part()),
+        layout=Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix),
+        output=output,
+        service=service,
+        kind=service.node_kind(args.node_kind or newest.node_kind),
+        group=args.group or (newest.group if own else os.environ.get(service.group_variable, "")),
+        priority=args.priority if args.priority is not None or not own else newest.priority,
+        walltime=args.walltime,
+        links=args.chain,
+        needs_server=provider.own_server and job.access.base_url is None,
+        save_details=job.save_details,
+        accept_changes=job.accept_changes,
+        environment=job.environment,
+    )

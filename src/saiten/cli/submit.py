@@ -1,0 +1,251 @@
+"""`saiten submit MODEL… --service S --node-kind K`: the evaluation as jobs of a cluster, or of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saiten.cli.run import add_choices, chosen
+from saiten.errors import Exit, UsageError, UserError
+
+if TYPE_CHECKING:
+    from saiten.clusters.estimate import Learnt, Work
+    from saiten.clusters.orders import Order, Planned
+
+DEFAULT_BENCHMARKS = "ja,en"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help="models as their provider knows them, or one evaluation.yaml"
+    )
+    parser.add_argument("--example", action="store_true", help="print an evaluation.yaml to start from")
+    add_job_options(parser)
+    parser.add_argument("--one-job-per-benchmark", action="store_true", help="share no server start")
+    parser.add_argument("--shards", type=at_least_one, default=1, metavar="N", help="jobs that share each benchmark")
+    parser.add_argument(
+        "--predownload",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="fetch model and datasets now, and let the jobs run offline; default for models that saiten serves",
+    )
+    parser.add_argument("--no-details", action="store_true", help="write no details parquet")
+    add_choices(parser)
+
+
+def add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says where jobs run, and what may be asked for them."""
+    parser.add_argument("--service", metavar="NAME", help="tsubame, abci, slurm or local")
+    parser.add_argument("--node-kind", metavar="NAME", help="what each job gets: node_q, rt_HG, gpu_1, cpu, …")
+    parser.add_argument("--group", metavar="NAME", help="who pays; default: the service's variable in .env")
+    parser.add_argument("--priority", type=int, metavar="P", help="the site's priority (TSUBAME: -5, -4, -3)")
+    parser.add_argument("--walltime", type=hours, metavar="H:MM:SS", help="of each job; default: estimated")
+    parser.add_argument("--chain", type=at_least_one, default=1, metavar="N", help="at least so many jobs in a row")
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="default: STORE_PATH, or this folder")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and end")
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+
+
+def at_least_one(text: str) -> int:
+    """Read a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def hours(text: str) -> int:
+    """Read H:MM:SS as seconds."""
+    parts = text.split(":")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or int(parts[1]) > 59 or int(parts[2]) > 59:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form H:MM:SS, e.g. 4:00:00")
+    seconds = 3600 * int(parts[0]) + 60 * int(parts[1]) + int(parts[2])
+    if not seconds:
+        raise argparse.ArgumentTypeError("a job needs some time: --walltime 4:00:00")
+    return seconds
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command."""
+    if args.example:
+        from saiten.cli.evaluation import EXAMPLE
+
+        print(EXAMPLE, end="")
+        return Exit.COMPLETE
+    orders = [order_of(one) for one in each_model(args)]
+    if not args.dry_run:
+        orders = [fetched(order, args.predownload) for order in orders]
+    wanted = []
+    for order in orders:
+        works = [work for work in works_of(order, asks_hub=not args.dry_run) if work.owed != 0]
+        if works:
+            wanted.append((order, works))
+        else:
+            tell(f"{order.spec.model}: nothing is left to ask; results: {order.layout.run}")
+    return submit_all(wanted, args) if wanted else Exit.COMPLETE
+
+
+def each_model(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
+    """Yield the arguments of each model."""
+    if not args.models:
+        raise UsageError(
+            "MODEL is missing (see saiten submit --help; saiten submit --example prints a file to fill in)"
+        )
+    for model in args.models:
+        if model.endswith((".yaml", ".yml")):
+            from saiten.cli.evaluation import read_evaluation
+
+            yield from read_evaluation(Path(model), args)
+            continue
+        one = copy.copy(args)
+        one.model, one.benchmarks = model, args.benchmarks or DEFAULT_BENCHMARKS
+        yield one
+
+
+def order_of(args: argparse.Namespace) -> Order:
+    """Return what is to be submitted for one model."""
+    from saiten.clusters.orders import Order
+    from saiten.clusters.sites import find_service
+    from saiten.results.layout import Layout
+    from saiten.settings.environment import default_output
+
+    for name in ("service", "node_kind"):
+        if getattr(args, name) is None:
+            raise UsageError(f"--{name.replace('_', '-')} is missing (see saiten submit --help)")
+    spec, access, provider = chosen(args)
+    service = find_service(args.service)
+    output = (args.output_dir or default_output()).absolute()
+    order = Order(
+        spec=spec,
+        access=access,
+        layout=Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix),
+        output=output,
+        service=service,
+        kind=service.node_kind(args.node_kind),
+        group=args.group or os.environ.get(service.group_variable, "") if service.group_variable else "",
+        priority=args.priority,
+        shards=args.shards,
+        alone=args.one_job_per_benchmark,
+        walltime=args.walltime,
+        links=args.chain,
+        needs_server=provider.own_server and access.base_url is None,
+        save_details=not args.no_details,
+    )
+    check_key(order, provider.key_variable)
+    return order
+
+
+def check_key(order: Order, variable: str | None) -> None:
+    """Raise UserError where the job would not have the key that this shell has: keys come to jobs by file alone."""
+    from saiten.settings.dotenv import read_dotenv
+
+    if variable is None or order.needs_server or not os.environ.get(variable):
+        return
+    path = Path(".env")
+    if variable not in (read_dotenv(path) if path.is_file() else {}):
+        raise UserError(
+            f"{variable} is set in this shell, where a job does not see it: write it into {path.absolute()} (chmod 600)"
+        )
+
+
+def fetched(order: Order, wanted: bool | None) -> Order:
+    """Fetch the model and the datasets where that is wanted, and return an order whose jobs run offline."""
+    if not (order.needs_server if wanted is None else wanted):
+        return order
+    from saiten.cli.predownload import predownload
+
+    predownload(order.spec, tell=tell)
+    return replace(order, environment={**order.environment, "HF_HUB_OFFLINE": "1"})
+
+
+def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
+    """Return the benchmarks of an order, with the choices that they owe where their data is here."""
+    from saiten.benchmarks import select
+    from saiten.clusters.estimate import Work
+    from saiten.evaluate import standing
+    from saiten.part import Part
+
+    if not asks_hub:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    spec, works = order.spec, []
+    for selected in select(spec.benchmarks):
+        benchmark = selected.benchmark
+        counts: tuple[int | None, int] = (None, 0)
+        try:
+            counts = standing(spec, order.layout, Part(benchmarks=(benchmark.name,)))[benchmark.name]
+        except UserError as error:
+            if asks_hub:
+                raise
+            tell(f"{benchmark.name}: the number of its questions is not known yet: {error}")
+        works.append(
+            Work(
+                benchmark=benchmark,
+                samples=spec.samples or benchmark.samples,
+                due=counts[0],
+                answered=counts[1],
+                limited=spec.max_samples is not None,
+            )
+        )
+    return works
+
+
+def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace) -> int:
+    """Show the plan, ask, and submit."""
+    from saiten.clusters.orders import describe, plan_jobs
+    from saiten.clusters.sites import open_scheduler
+    from saiten.clusters.submit import look_once, submit
+
+    planned: list[Planned] = []
+    for order, works in wanted:
+        planned += plan_jobs(order, works, learnt_in(order.output))
+    for line in describe(planned):
+        print(line)
+    check_number(planned)
+    if args.dry_run or not (args.yes or agreed()):
+        print("nothing was submitted")
+        return Exit.COMPLETE
+    refused = 0
+    for job in planned:
+        scheduler = open_scheduler(job.order.service)
+        made = submit(job, scheduler, tell=print)
+        refused += sum(bool(submission.refused) for submission in made)
+        for status in look_once(made, scheduler):
+            print(f"job {status.job_id} will not run: {status.state}: {status.reason or status.raw}", file=sys.stderr)
+            refused += 1
+    return Exit.CONFIGURATION if refused else Exit.COMPLETE
+
+
+def check_number(planned: Sequence[Planned]) -> None:
+    """Raise UserError where a site does not take so many jobs."""
+    for service in {job.order.service.name: job.order.service for job in planned}.values():
+        number = sum(job.packed.links for job in planned if job.order.service.name == service.name)
+        if service.max_jobs is not None and number > service.max_jobs:
+            raise UserError(f"{number} jobs: {service.name} takes at most {service.max_jobs} of one user; submit fewer")
+
+
+def learnt_in(output: Path) -> Learnt:
+    """Return what the finished jobs of an output folder tell."""
+    from saiten.clusters.estimate import Learnt
+    from saiten.clusters.record import folder_of, read_report, read_submissions
+
+    folder = folder_of(output)
+    pairs = ((submission, read_report(folder, submission.key)) for submission in read_submissions(folder))
+    return Learnt.of((submission, report) for submission, report in pairs if report is not None)
+
+
+def agreed(ask: Callable[[str], str] = input) -> bool:
+    """Ask whether to go on. UsageError where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here: say --yes to submit, or --dry-run to see the plan only")
+    return ask("submit? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def tell(message: str) -> None:
+    """Say what goes on, on standard error."""
+    print(f"saiten: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,120 @@
+"""Submissions that exist already: finding those that somebody means, deleting them, seeing which still run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from saiten.clusters.record import (
+    JobReport,
+    Submission,
+    mark_cancelled,
+    read_report,
+    read_submissions,
+)
+from saiten.clusters.sites import find_service, open_scheduler
+from saiten.errors import Exit, UserError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A submission with what is known of its end from our own files."""
+
+    submission: Submission
+    report: JobReport | None
+
+    @property
+    def over(self) -> bool:
+        """Whether it will not run (any more), as far as our own files tell."""
+        finished = self.report is not None and self.report.finished is not None
+        return finished or bool(self.submission.refused) or not self.submission.job_id
+
+    @property
+    def complete(self) -> bool:
+        """Whether it did all that it was to do."""
+        return self.report is not None and self.report.exit_status == Exit.COMPLETE
+
+
+def known(folder: Path) -> list[Known]:
+    """Return all submissions of a folder, oldest first."""
+    return [Known(submission=one, report=read_report(folder, one.key)) for one in read_submissions(folder)]
+
+
+def chosen(all_known: Sequence[Known], words: Iterable[str]) -> list[Known]:
+    """Return the submissions that words mean: a job id, a key, a job's name, a model, or a run directory.
+
+    UserError for a word that means none.
+    """
+    found: dict[str, Known] = {}
+    for word in words:
+        matching = [one for one in all_known if means(word, one.submission)]
+        if not matching:
+            raise UserError(
+                f"no submission is called {word!r}: give a job id, a job's name, a model or a run directory"
+            )
+        found |= {one.submission.key: one for one in matching}
+    return list(found.values())
+
+
+def means(word: str, submission: Submission) -> bool:
+    """Return whether a word means a submission."""
+    names = {submission.job_id, submission.key, submission.name, submission.model}
+    names.add(submission.job_id.partition(".")[0])
+    return bool(word) and (word in names or str(Path(word).absolute()) == submission.run)
+
+
+def with_successors(some: Sequence[Known], all_known: Sequence[Known]) -> list[Known]:
+    """Return submissions with the later links of their chains, last links first: none must start meanwhile."""
+    by_key = {one.submission.key: one for one in all_known}
+    found: dict[str, Known] = {}
+    for one in some:
+        key = one.submission.key
+        while key and key not in found and (link := by_key.get(key)) is not None:
+            found[key] = link
+            key = link.submission.successor
+    return sorted(found.values(), key=lambda one: (-one.submission.link, one.submission.key))
+
+
+def cancel(folder: Path, some: Sequence[Known]) -> Iterator[str]:
+    """Delete jobs, each service with one command, and yield what was done in words."""
+    for service, jobs in by_service(some).items():
+        going = [one for one in jobs if not one.over]
+        scheduler = open_scheduler(find_service(service))
+        scheduler.cancel([one.submission.job_id for one in going])
+        for one in going:
+            mark_cancelled(folder, one.submission)
+            yield f"cancelled: {one.submission.name}, job {one.submission.job_id} on {service}"
+
+
+def by_service(some: Iterable[Known]) -> Mapping[str, list[Known]]:
+    """Return submissions by their service."""
+    found: dict[str, list[Known]] = {}
+    for one in some:
+        found.setdefault(one.submission.service, []).append(one)
+    return found
+
+
+def still_going(some: Sequence[Known]) -> list[Known]:
+    """Return the submissions that wait or run: our own files first, then one question to each scheduler.
+
+    A scheduler that does not know yet how a job ended counts as: it runs.
+    """
+    unclear = [one for one in some if not one.over and one.submission.cancelled is None]
+    found: list[Known] = []
+    for service, jobs in by_service(unclear).items():
+        scheduler = open_scheduler(find_service(service))
+        statuses = scheduler.poll([one.submission.job_id for one in jobs])
+        for one in jobs:
+            status = statuses.get(one.submission.job_id) or scheduler.final(one.submission.job_id)
+            if not status.state.over:
+                found.append(one)
+    return found
+
+
+def by_run(some: Iterable[Known]) -> Mapping[str, list[Known]]:
+    """Return submissions by their run directory, oldest first."""
+    found: dict[str, list[Known]] = {}
+    for one in some:
+        found.setdefault(one.submission.run, []).append(one)
+    return found

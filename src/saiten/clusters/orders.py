@@ -1,0 +1,163 @@
+"""What somebody wants submitted, and the jobs that it comes to: the plan that is shown before anything happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saiten.clusters.estimate import Learnt, Work
+from saiten.clusters.packing import Packed, Rules, Size, pack
+from saiten.clusters.scheduler import clock, job_name
+from saiten.clusters.services import NodeKind, Service
+from saiten.errors import UserError
+from saiten.results.layout import Layout
+from saiten.types import Access, RunSpec
+
+DEFAULT_LIMIT = 24 * 3600
+"""Longest job where the site's table names no limit."""
+PACKED_LOGS = "jobs"
+"""Folder in the run directory for the logs of jobs with several benchmarks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One run to be submitted."""
+
+    spec: RunSpec
+    access: Access
+    layout: Layout
+    output: Path
+    """Folder above results/ and outputs/."""
+    service: Service
+    kind: NodeKind
+    group: str = ""
+    priority: int | None = None
+    shards: int = 1
+    alone: bool = False
+    """One job for each benchmark."""
+    walltime: int | None = None
+    """Seconds that the user asks for."""
+    links: int = 1
+    needs_server: bool = True
+    """Whether jobs start a model server."""
+    save_details: bool = True
+    accept_changes: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that its jobs get."""
+
+    @property
+    def limit(self) -> int:
+        """Longest job that this order may ask for, seconds."""
+        longest = self.service.max_walltime
+        if not self.group and self.service.trial_walltime is not None:
+            longest = self.service.trial_walltime
+        return longest or DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One job, or a chain of them, of an order."""
+
+    order: Order
+    packed: Packed
+    name: str
+    shard: int
+    part: str
+    """Name of its heartbeat; empty where it asks the whole run."""
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """What it asks."""
+        return tuple(size.work.benchmark.name for size in self.packed.sizes)
+
+    @property
+    def logs(self) -> Path:
+        """Folder of its logs: the benchmark's own, where it has one."""
+        run = self.order.layout.run.absolute()
+        if len(self.packed.sizes) == 1:
+            return self.order.layout.benchmark(self.packed.sizes[0].work.benchmark).absolute()
+        return run / PACKED_LOGS
+
+    @property
+    def points(self) -> float | None:
+        """Points of all links if each takes its whole walltime; None: the price is not known."""
+        per_hour = self.order.kind.points_per_hour
+        if per_hour is None:
+            return None
+        priority = self.order.priority if self.order.priority is not None else self.order.service.default_priority
+        factor = self.order.service.priorities.get(priority, 1.0) if priority is not None else 1.0
+        return per_hour * factor * self.packed.links * self.packed.walltime / 3600
+
+
+def plan_jobs(order: Order, works: Sequence[Work], learnt: Learnt) -> list[Planned]:
+    """Return the jobs of an order. UserError for a walltime that the site does not take."""
+    if order.walltime is not None and order.walltime > order.limit:
+        trial = "" if order.group or not order.service.group_variable else f" (no {order.service.group_variable})"
+        raise UserError(
+            f"--walltime {clock(order.walltime)}: {order.service.name} takes at most {clock(order.limit)}{trial}"
+        )
+    kind, model = order.kind, order.spec.model
+    rules = Rules(
+        limit=order.limit,
+        start=learnt.start(model, kind.name) if order.needs_server else 0.0,
+        shards=order.shards,
+        alone=order.alone,
+        walltime=order.walltime,
+        links=order.links,
+    )
+    jobs = pack([Size(work=work, expected=learnt.expect(work, model, kind)) for work in works], rules)
+    whole = len(jobs) == 1 and order.shards == 1
+    return [
+        Planned(order=order, packed=packed, name=name, shard=shard, part="" if whole else name)
+        for packed in jobs
+        for shard in range(order.shards)
+        for name in [named(packed, shard, order.shards)]
+    ]
+
+
+def named(packed: Packed, shard: int, shards: int) -> str:
+    """Return a job's name: `ja_jmmlu`, `ja_12_benchmarks`, `all_31_benchmarks`; with its shard, of several."""
+    languages = {size.work.benchmark.language for size in packed.sizes}
+    language = languages.pop() if len(languages) == 1 else "all"
+    count = len(packed.sizes)
+    what = packed.sizes[0].work.benchmark.name if count == 1 else f"{count}_benchmarks"
+    suffix = f".{shard + 1}of{shards}" if shards > 1 else ""
+    return job_name(f"{language}_{what}"[: 60 - len(suffix)] + suffix)
+
+
+def describe(planned: Sequence[Planned]) -> Iterator[str]:
+    """Yield the plan in words: every job with its benchmarks, its time, where that comes from, and what it costs."""
+    for job in planned:
+        order, packed = job.order, job.packed
+        settings = f" [{order.spec.settings}]" if order.spec.settings else ""
+        chain = f", a chain of {packed.links}" if packed.links > 1 else ""
+        yield (
+            f"{job.name}: {order.spec.model}{settings} on {order.service.name} {order.kind.name}, "
+            f"{clock(packed.walltime)}{chain}; expected {clock(round(packed.estimate))}"
+        )
+        for size in packed.sizes:
+            work, expected = size.work, size.expected
+            owed = "" if work.owed is None else f", {work.owed:,} of {work.due:,} choices"
+            yield (
+                f"  {work.benchmark.language} {work.benchmark.name}{owed}: "
+                f"{clock(round(expected.seconds / order.shards))}, {expected.source}"
+            )
+    yield total(planned)
+
+
+def total(planned: Sequence[Planned]) -> str:
+    """Return the sum: jobs, hours, points."""
+    jobs = sum(job.packed.links for job in planned)
+    hours = sum(job.packed.links * job.packed.walltime for job in planned) / 3600
+    points = [job.points for job in planned]
+    known = [value for value in points if value is not None]
+    services = {job.order.service.name: job.order.service for job in planned}
+    priced = [service for service in services.values() if service.currency]
+    if not priced:
+        cost = ""
+    elif len(known) == len(points):
+        cost = f", at most {sum(known):,.1f} {priced[0].currency}"
+    else:
+        cost = f", {priced[0].currency} not known: the site does not publish the price of these node kinds"
+    return f"in all: {jobs} jobs, {hours:,.1f} node hours asked for{cost}"
