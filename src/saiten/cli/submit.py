@@ -47,7 +47,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", metavar="NAME", help="who pays; default: the service's variable in .env")
     parser.add_argument("--priority", type=int, metavar="P", help="the site's priority (TSUBAME: -5, -4, -3)")
     parser.add_argument("--walltime", type=hours, metavar="H:MM:SS", help="of each job; default: estimated")
-    parser.add_argument("--chain", type=at_least_one, default=1, metavar="N", help="at least so many jobs in a row")
+    parser.add_argument("--chain", type=at_least_one, metavar="N", help="so many jobs in a row; default: estimated")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="default: STORE_PATH, or this folder")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and end")
     parser.add_argument("--yes", action="store_true", help="ask nothing")

@@ -20,6 +20,8 @@ LEARNT_MARGIN = 1.5
 TABLE_MARGIN = 1.0
 """The table's figures are what was reserved, with the start of the server."""
 UNKNOWN_SECONDS = 3600.0
+ASSUMED_SPEED = 200.0
+"""Tokens per second where nothing is known: slow for any GPU."""
 SERVER_SECONDS = 600.0
 LEAST_SECONDS = 5.0
 """Jobs that asked for a shorter time tell nothing of the speed."""
@@ -148,9 +150,13 @@ class Learnt:
             seconds = owed * self.length(work.benchmark, model) / mean.value
             source = f"learnt: {mean.value:,.0f} tokens/s of {name} on {kind.name} ({mean.jobs} jobs)"
             return Expected(seconds=seconds, margin=LEARNT_MARGIN, source=source)
+        hours, column = table_hours(work.benchmark, kind)
+        if hours is None and owed is not None:
+            seconds = owed * self.length(work.benchmark, model) / ASSUMED_SPEED
+            source = f"assumed: {ASSUMED_SPEED:.0f} tokens/s, nothing is known of such a model on {kind.name}"
+            return Expected(seconds=seconds, margin=LEARNT_MARGIN, source=source)
         share = owed / work.due if owed is not None and work.due else 1.0
         share *= work.samples / work.benchmark.samples
-        hours, column = table_hours(work.benchmark, kind)
         if hours is None:
             source = "no figure: neither learnt nor in the benchmark's table"
             return Expected(seconds=UNKNOWN_SECONDS * share, margin=TABLE_MARGIN, source=source)

@@ -79,7 +79,7 @@ def with_successors(some: Sequence[Known], all_known: Sequence[Known]) -> list[K
 def cancel(folder: Path, some: Sequence[Known]) -> Iterator[str]:
     """Delete jobs, each service with one command, and yield what was done in words."""
     for service, jobs in by_service(some).items():
-        going = [one for one in jobs if not one.over]
+        going = [one for one in jobs if not one.over and one.submission.cancelled is None]
         scheduler = open_scheduler(find_service(service))
         scheduler.cancel([one.submission.job_id for one in going])
         for one in going:

@@ -38,7 +38,8 @@ class Order:
     """One job for each benchmark."""
     walltime: int | None = None
     """Seconds that the user asks for."""
-    links: int = 1
+    links: int | None = None
+    """Jobs in a row; None: as many as the estimate needs."""
     needs_server: bool = True
     """Whether jobs start a model server."""
     save_details: bool = True

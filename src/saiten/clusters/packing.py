@@ -15,8 +15,10 @@ from saiten.clusters.estimate import Expected, Work
 STEP = 600
 """Walltimes are multiples of it, seconds."""
 LEAST_WALLTIME = 1200
-RESERVE = 300.0
-"""Seconds of each job that bring no answers: loading, ending, scoring."""
+RESERVE, RESERVE_SHARE = 300.0, 0.1
+"""Seconds of each job that bring no answers (loading, ending, scoring), at most this share of it."""
+MOST_LINKS = 20
+"""Longest chain that an estimate makes; `resubmit` goes on from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,14 @@ class Rules:
     """One job for each benchmark."""
     walltime: int | None = None
     """What the user asks for, in place of the estimate."""
-    links: int = 1
-    """At least so many links."""
+    links: int | None = None
+    """So many links, whatever the estimate says."""
 
     @property
     def room(self) -> float:
         """Seconds of a job in which questions can be asked."""
-        return max(1.0, (self.walltime or self.limit) - self.start - RESERVE)
+        longest = self.walltime or self.limit
+        return max(1.0, longest - self.start - min(RESERVE, RESERVE_SHARE * longest))
 
 
 def pack(sizes: Sequence[Size], rules: Rules) -> list[Packed]:
@@ -80,7 +83,7 @@ def pack(sizes: Sequence[Size], rules: Rules) -> list[Packed]:
 def packed(sizes: tuple[Size, ...], rules: Rules) -> Packed:
     """Return one job with its walltime and its number of links."""
     asked = sum(size.expected.asked for size in sizes) / rules.shards
-    links = max(rules.links, math.ceil(asked / rules.room))
+    links = rules.links or min(MOST_LINKS, max(1, math.ceil(asked / rules.room)))
     share = asked / links + rules.start + RESERVE
     walltime = rules.walltime or min(rules.limit, max(LEAST_WALLTIME, math.ceil(share / STEP) * STEP))
     seconds = sum(size.expected.seconds for size in sizes) / rules.shards + links * rules.start

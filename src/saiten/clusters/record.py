@@ -124,9 +124,10 @@ def folder_of(output: Path) -> Path:
 
 
 def new_key(moment: float | None = None) -> str:
-    """Return the name of a new submission's files; names sort by time."""
-    when = time.strftime("%Y%m%d-%H%M%S", time.localtime(moment))
-    return f"{when}-{os.getpid():x}-{secrets.token_hex(3)}"
+    """Return the name of a new submission's files; names of one process sort by time."""
+    now = time.time() if moment is None else moment
+    when = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return f"{when}-{int(now % 1 * 1e6):06}-{secrets.token_hex(3)}"
 
 
 def submission_file(folder: Path, key: str) -> Path:

@@ -19,7 +19,7 @@ import msgspec
 
 from saiten.engine.crash import crash
 from saiten.engine.record import RecordT, seal, unseal
-from saiten.engine.writer import Writer, pack
+from saiten.engine.writer import Writer, copy_again, pack
 from saiten.errors import UserError
 
 OFFSET_BITS = 40
@@ -49,6 +49,7 @@ class Journal(Generic[RecordT]):
         self.damages: list[Damage] = []
         self.writer = Writer(folder / f"{writer}.jsonl")
         self._own: int | None = None
+        self.writer.on_removed = self.rescue
 
     def scan(self) -> Iterator[tuple[int, RecordT]]:
         """Yield (location, record) of everything readable, file by file in name order."""
@@ -80,8 +81,12 @@ class Journal(Generic[RecordT]):
         descriptor = self._readers.get(number)
         if descriptor is None:
             path = self._files[number]
-            packed = path.suffix == ".zst"
-            descriptor = self._unpacked(path) if packed else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            if number == self._own:
+                descriptor = self.writer.reader()
+            elif path.suffix == ".zst":
+                descriptor = self._unpacked(path)
+            else:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             self._readers[number] = descriptor
         return descriptor
 
@@ -94,6 +99,21 @@ class Journal(Generic[RecordT]):
             zstandard.ZstdDecompressor().copy_stream(packed, temporary)
         temporary.flush()
         return os.dup(temporary.fileno())
+
+    def rescue(self) -> None:
+        """Write files again that were removed while they are open here. UserError where that cannot be."""
+        try:
+            for number, descriptor in list(self._readers.items()):
+                if os.fstat(descriptor).st_nlink:
+                    continue
+                if number != self._own and self._files[number].suffix == ".jsonl":
+                    copy_again(descriptor, self._files[number])
+                os.close(self._readers.pop(number))
+            self.writer.rescue()
+        except OSError as error:
+            raise UserError(
+                f"{self.folder} was removed under this run and cannot be made again: {error.strerror}"
+            ) from error
 
     def append(self, record: RecordT) -> int | None:
         """Write a record; return its location, or None when it waits in memory for a full disk."""

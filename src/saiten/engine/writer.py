@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from saiten.engine.crash import crash
@@ -36,6 +37,8 @@ class Writer:
         self.synced = 0
         self.pending: list[bytes] = []
         """Lines that could not be written yet (disk full); kept in memory and tried again."""
+        self.on_removed: Callable[[], None] = self.rescue
+        """What to do when somebody removed the file."""
 
     @property
     def end(self) -> int:
@@ -93,6 +96,23 @@ class Writer:
             crash("after_fsync")
             self.synced = end
 
+    def reader(self) -> int:
+        """Return a descriptor of one's own to read what is written, removed or not."""
+        return os.dup(self._open())
+
+    @property
+    def removed(self) -> bool:
+        """Whether somebody removed the file while it is open: what was written is readable, but only here."""
+        return self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0
+
+    def rescue(self) -> None:
+        """Write the removed file again. Raises OSError."""
+        assert self._descriptor is not None
+        removed, self._descriptor = self._descriptor, None
+        copy_again(removed, self.path)
+        os.close(removed)
+        self._open()
+
     def close(self) -> None:
         """Close the file; what is written stays."""
         if self._descriptor is not None:
@@ -122,6 +142,17 @@ def repair(descriptor: int, path: Path) -> int:
     crash("during_repair")
     os.ftruncate(descriptor, keep)
     return keep
+
+
+def copy_again(removed: int, path: Path) -> None:
+    """Write what an open, removed file holds into a new file at its place, and bring it to disk. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size, offset = os.fstat(removed).st_size, 0
+    with path.open("xb") as again:
+        while offset < size:
+            offset += again.write(os.pread(removed, 1 << 20, offset))
+        again.flush()
+        os.fsync(again.fileno())
 
 
 def pack(path: Path) -> None:
@@ -186,6 +217,9 @@ class GroupCommit:
         if self.refused_since is not None:
             await self._recover()
         dirty = [writer for writer in self._writers if writer.synced < writer.end]
+        for writer in dirty:
+            if writer.removed:
+                writer.on_removed()
         if dirty:
             await asyncio.to_thread(sync_all, dirty)
         async with self._committed:

@@ -1,0 +1,136 @@
+"""Jobs on this machine, from `saiten submit` to their results: the scenarios that every scheduler must pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import scenarios
+from tests.helpers.command import Saiten, questions
+from tests.helpers.faultd import Fault, FaultServer
+from tests.helpers.scenarios import Site
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer([Fault(delay=0.4)]) as found:
+        yield found
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    queue = {"SAITEN_LOCAL": str(tmp_path / "queue"), "CUDA_VISIBLE_DEVICES": ""}
+    made: list[Site] = []
+
+    def make(server: FaultServer, *, slots: int = 1) -> Site:
+        saiten = Saiten(tmp_path)
+        extra = {**queue, "SAITEN_LOCAL_SLOTS": str(slots)}
+        model = ("test-model", "--provider", "vllm", "--base-url", server.base_url, "--concurrency", "2")
+        site = Site(
+            service="local",
+            node_kind="cpu",
+            folder=tmp_path,
+            saiten=lambda *words: saiten(*words, extra=extra),
+            model=model,
+        )
+        made.append(site)
+        return site
+
+    yield make
+    for site in made:
+        site.saiten("cancel", "--all")
+
+
+def asked_once(server: FaultServer, *, twice: int = 0) -> None:
+    """Nothing was asked twice, but for what was in flight when a job was stopped."""
+    counts = Counter(entry.prompt for entry in server.ledger)
+    assert sum(count - 1 for count in counts.values()) <= twice
+
+
+def test_two_benchmarks_share_a_job(make_site: Callable[..., Site]) -> None:
+    with FaultServer() as server:
+        site = make_site(server)
+        quiz = [questions(site.folder, 10), questions(site.folder, 6, name="other")]
+        expected = site.undisturbed(quiz)
+        before = len(server.ledger)
+        job = scenarios.two_benchmarks(site, quiz, expected)
+        assert Path(job.stdout).name == f"ja_2_benchmarks.o{job.job_id}"
+        assert len(server.ledger) - before == 16
+
+
+def test_one_job_for_each_benchmark(make_site: Callable[..., Site]) -> None:
+    with FaultServer() as server:
+        site = make_site(server, slots=2)
+        quiz = [questions(site.folder, 10), questions(site.folder, 6, name="other")]
+        jobs = scenarios.one_job_each(site, quiz, site.undisturbed(quiz))
+        assert [Path(job.stdout).name for job in jobs] == [
+            f"ja_quiz.o{jobs[0].job_id}",
+            f"ja_other.o{jobs[1].job_id}",
+        ]
+
+
+def test_a_chain_of_jobs_that_are_too_short_completes(make_site: Callable[..., Site], server: FaultServer) -> None:
+    site = make_site(server)
+    quiz = questions(site.folder, 60)
+    expected = make_expected(site, quiz)
+    scenarios.chain(site, quiz, expected)
+    asked_once(server, twice=6)
+
+
+def make_expected(site: Site, quiz: Path) -> scenarios.Numbers:
+    """Return the numbers of an undisturbed run against a server that answers the same at once."""
+    with FaultServer() as quick:
+        saiten = Saiten(site.folder)
+        fast = Site(
+            service="local",
+            node_kind="cpu",
+            folder=site.folder,
+            saiten=saiten,
+            model=("test-model", "--provider", "vllm", "--base-url", quick.base_url),
+        )
+        return fast.undisturbed([quiz])
+
+
+def test_a_chain_without_progress_stops(make_site: Callable[..., Site]) -> None:
+    with FaultServer([Fault(status=503)]) as broken:
+        site = make_site(broken)
+        scenarios.idle_chain(site, questions(site.folder, 10))
+
+
+def test_a_killed_job_is_submitted_again(make_site: Callable[..., Site], server: FaultServer) -> None:
+    site = make_site(server)
+    quiz = questions(site.folder, 40)
+    scenarios.killed(site, quiz, make_expected(site, quiz))
+    asked_once(server, twice=2)
+
+
+def test_cancelling(make_site: Callable[..., Site], server: FaultServer) -> None:
+    site = make_site(server)
+    quiz = questions(site.folder, 60)
+    scenarios.cancelled(site, quiz, make_expected(site, quiz))
+    asked_once(server, twice=2)
+
+
+def test_a_run_directory_that_vanishes(make_site: Callable[..., Site], server: FaultServer) -> None:
+    site = make_site(server)
+    quiz = questions(site.folder, 30)
+    scenarios.vanished(site, quiz, make_expected(site, quiz))
+
+
+def test_shards(make_site: Callable[..., Site], server: FaultServer) -> None:
+    site = make_site(server, slots=3)
+    quiz = questions(site.folder, 31)
+    scenarios.shards(site, quiz, make_expected(site, quiz))
+    asked_once(server)
+
+
+def test_jobs_do_not_see_the_keys_of_the_shell(make_site: Callable[..., Site]) -> None:
+    with FaultServer() as server:
+        site = make_site(server)
+        (job,) = site.submit([questions(site.folder, 2)])
+        site.ended(job)
+        for path in [*site.folder.rglob("*.json"), *site.folder.rglob("*.sh"), *site.folder.glob("queue/**/*")]:
+            assert not path.is_file() or b"sk-canary" not in path.read_bytes(), path
