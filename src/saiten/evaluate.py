@@ -104,6 +104,8 @@ def evaluate(
             budget=budget,
         )
         ask(asking)
+        if not layout.manifest.exists():  # somebody removed the run directory under the run
+            claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
         if access.part.shards > 1:
             asking.plans, left = of_all_shards(asking, layout, stack)
             if left:

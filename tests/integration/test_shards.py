@@ -23,8 +23,14 @@ def job(saiten: Saiten, url: str, quiz: Path | str, name: str, **part: Any) -> P
     """Write a job file for `saiten run --job`."""
     path = saiten.folder / f"{name}.job.json"
     spec = {"model": "test-model", "provider": "vllm", "benchmarks": str(quiz).split(",")}
-    access = {"base_url": url, "concurrency": 2, "part": {"name": name, "key": name, **part}}
-    told = {"spec": spec, "access": access, "output": str(saiten.folder), "directory": str(saiten.folder)}
+    access = {"base_url": url, "concurrency": 2}
+    told = {
+        "spec": spec,
+        "access": access,
+        "part": {"name": name, **part},
+        "output": str(saiten.folder),
+        "directory": str(saiten.folder),
+    }
     path.write_text(json.dumps({**told, "key": name, "walltime": 600}))
     return path
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +28,9 @@ from saiten.results.layout import Layout
 if TYPE_CHECKING:
     from types import FrameType
 
+    from saiten.servers.llamacpp import Embedded
+    from saiten.types import Access, RunSpec
+
 ID_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID")
 
 
@@ -41,7 +41,7 @@ def run_job(path: Path) -> int:
     os.environ.update(enter(job))
     tempfile.tempdir = None  # it was asked before TMPDIR was known
     end = ends(job, os.environ)
-    job = with_end(job, end)
+    access = with_end(job, end)
     report = JobReport(
         job_id=next((os.environ[name] for name in ID_VARIABLES if os.environ.get(name)), ""),
         host=socket.gethostname(),
@@ -51,7 +51,7 @@ def run_job(path: Path) -> int:
     )
     status, reason = int(Exit.BUG), "an error of saiten itself: see the log"
     try:
-        report, status, reason = work(job, report)
+        report, status, reason = work(job, access, report)
     except SaitenError as error:
         status, reason = int(error.exit), str(error)
         raise
@@ -78,57 +78,62 @@ def layout_of(job: JobFile) -> Layout:
     return Layout.of(Path(job.output), job.spec, provider_path=provider.path, litellm_prefix=prefix)
 
 
-def work(job: JobFile, report: JobReport) -> tuple[JobReport, int, str]:
+def work(job: JobFile, access: Access, report: JobReport) -> tuple[JobReport, int, str]:
     """Look back, wait for the dead, then run. Returns what is known of the job, its exit status and the reason."""
-    layout, folder, part = layout_of(job), Path(job.directory), job.access.part
+    layout, folder, part = layout_of(job), Path(job.directory), access.part
     counts = standing(job.spec, layout, part).values()
     due, answered = sum(due for due, _ in counts), sum(answered for _, answered in counts)
     report = replace(report, due=due, before=answered, after=answered)
     write_report(folder, job.key, report)
     verdict = look_back([read_report(folder, key) for key in job.before], answered)
     if verdict is not None:
-        print(f"saiten: {verdict.reason}", file=sys.stderr)
+        tell(verdict.reason)
         return report, verdict.exit, verdict.reason
     wait_for_silence(layout.run, starting(job.spec, part))
-    with served(job, needed=answered < due) as ready:
-        status = execute(
-            job.spec, ready.access, layout, save_details=job.save_details, accept_changes=job.accept_changes
-        )
+    status = execute(
+        job.spec,
+        with_server(job, access),
+        layout,
+        save_details=job.save_details,
+        accept_changes=job.accept_changes,
+    )
     return report, status, ""
 
 
-@contextmanager
-def served(job: JobFile, *, needed: bool) -> Iterator[JobFile]:
-    """Yield the job with the address of its model server, which is started where one of ours is needed."""
+def with_server(job: JobFile, access: Access) -> Access:
+    """Return the access with the model server that the run starts when something is owed; its log is the job's."""
     provider = find_provider(job.spec.provider)
-    if not needed or provider.name != "llamacpp" or job.access.base_url is not None:
-        yield job
-        return
+    if not provider.own_server or access.base_url is not None:
+        return access
+    from saiten.models.reasoning import is_ours
+    from saiten.servers.serving import Serving
+
+    serving = Serving(spec=job.spec, logs=Path(job.logs), is_ours=is_ours, embedded=bundled(job.spec))
+    return replace(access, server=serving)
+
+
+def bundled(spec: RunSpec) -> Embedded | None:
+    """Return the small model that comes from the package index, where the run is about that one."""
     from saiten.servers.environment import cache_directory
-    from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, install, start_embedded
+    from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, install
 
-    def tell(message: str) -> None:
-        print(f"saiten: {message}", file=sys.stderr, flush=True)
-
+    if spec.provider != "llamacpp" or spec.model != SMOLLM2_NAME:
+        return None
     cache = cache_directory(os.environ)
     python = install(cache=cache, tell=tell)
-    own = job.spec.model == SMOLLM2_NAME
-    model = default_model(python=python, cache=cache, tell=tell) if own else Path(job.spec.model)
-    server = asyncio.run(
-        start_embedded(Embedded(model=model, name=job.spec.model), python=python, directory=Path(job.logs))
-    )
-    try:
-        access = replace(job.access, base_url=server.base_url, api_key=server.api_key, concurrency=server.slots)
-        yield replace(job, access=access)
-    finally:
-        asyncio.run(server.stop())
+    return Embedded(model=default_model(python=python, cache=cache, tell=tell), name=spec.model)
+
+
+def tell(message: str) -> None:
+    """Say what goes on, on standard error."""
+    print(f"saiten: {message}", file=sys.stderr, flush=True)
 
 
 def finish(job: JobFile, report: JobReport, status: int, reason: str) -> None:
     """Write the job's last word, with the counts that its heartbeat has."""
     layout = layout_of(job)
     try:
-        data = (layout.run / job.access.part.progress_file).read_bytes()
+        data = (layout.run / job.part.progress_file).read_bytes()
         beat = msgspec.json.decode(data, type=Counts)
     except (OSError, msgspec.MsgspecError):
         beat = Counts()

@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
 
 def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -> Order:
     """Return the order that the newest job of a run came from, with what the command line says otherwise."""
-    from saiten.clusters.job import read_job
+    from saiten.clusters.job import access_of, read_job
     from saiten.clusters.orders import Order
     from saiten.clusters.record import job_file
     from saiten.clusters.sites import find_service
@@ -73,7 +73,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
     own = service.name == newest.service
     return Order(
         spec=spec,
-        access=replace(job.access, part=Part()),
+        access=access_of(replace(job, part=Part())),
         layout=Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix),
         output=output,
         service=service,
@@ -82,7 +82,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
         priority=args.priority if args.priority is not None or not own else newest.priority,
         walltime=args.walltime,
         links=args.chain,
-        needs_server=provider.own_server and job.access.base_url is None,
+        needs_server=provider.own_server and "base_url" not in job.access,
         save_details=job.save_details,
         accept_changes=job.accept_changes,
         environment=job.environment,

@@ -10,13 +10,15 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from saiten.clusters.services import Service
 from saiten.errors import UserError
+from saiten.part import Part
 from saiten.results.files import write_bytes, write_json
 from saiten.types import Access, RunSpec
 
@@ -25,10 +27,13 @@ RESERVE_SHARE = 0.05
 RESERVE_LEAST, RESERVE_MOST = 4.0, 240.0
 """Of the walltime, how much is kept for ending: draining, then stopping the server and writing."""
 DRAIN_SHARE = 0.6
+UNTOLD = frozenset({"api_key", "judge_api_key", "server", "part"})
+"""Fields of `Access` that are no business of a file."""
 FORWARDED = (
     *("SAITEN_CACHE", "SAITEN_DATA", "SAITEN_DATA_LOCK", "XDG_CACHE_HOME", "UV_CACHE", "UV_CACHE_DIR", "VLLM_CACHE"),
     *("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_CACHE", "HF_ENDPOINT", "LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT"),
-    *("VLLM_VERSION", "SAITEN_SETTINGS"),
+    *("VLLM_VERSION", "REPO_PATH", "JUDGE_BASE_URL", "JUDGE_MODEL_NAME", "JUDGE_REASONING_EFFORT"),
+    "JUDGE_CONCURRENT_CALLS",
 )
 """Variables of the submitting shell that a job gets: places and limits, nothing that could be a secret."""
 
@@ -38,7 +43,9 @@ class JobFile:
     """All that one job has to know."""
 
     spec: RunSpec
-    access: Access
+    access: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Access`, without its keys, its server and its part."""
+    part: Part = field(default_factory=Part)
     key: str
     """Of its submission."""
     directory: str
@@ -71,9 +78,19 @@ def read_job(path: Path) -> JobFile:
 
 
 def write_job(path: Path, job: JobFile) -> None:
-    """Write a job file; the key of an endpoint stays out of it."""
-    told = replace(job, access=replace(job.access, api_key=None))
-    write_json(path, msgspec.to_builtins(told))
+    """Write a job file."""
+    write_json(path, msgspec.to_builtins(job))
+
+
+def told_access(access: Access) -> dict[str, Any]:
+    """Return the fields of an access that a job file may hold."""
+    names = (item.name for item in fields(access) if item.name not in UNTOLD)
+    return {name: value for name in names if (value := getattr(access, name)) is not None}
+
+
+def access_of(job: JobFile) -> Access:
+    """Return how a job reaches its model."""
+    return Access(**job.access, part=job.part)
 
 
 def write_script(path: Path, service: Service, cwd: Path) -> Path:
@@ -105,20 +122,20 @@ def ends(job: JobFile, environ: Mapping[str, str]) -> float:
     return (float(started) if started.isdecimal() else time.time()) + job.walltime
 
 
-def with_end(job: JobFile, end: float) -> JobFile:
-    """Return the job with the moments at which it stops asking, and gives up what is in flight then."""
+def with_end(job: JobFile, end: float) -> Access:
+    """Return the job's access with the moments at which it stops asking, and gives up what is in flight then."""
     reserve = min(max(RESERVE_SHARE * job.walltime, RESERVE_LEAST), RESERVE_MOST)
     stop_at = end - reserve
+    access = access_of(job)
     part = replace(
-        job.access.part,
+        job.part,
         key=job.key,
         takes_over=job.before,
         stop_at=stop_at,
         drain_until=stop_at + DRAIN_SHARE * reserve,
     )
     # After a signal the kill is near: what is in flight may use half of that time.
-    drain = min(job.access.drain_seconds, job.kill_seconds / 2)
-    return replace(job, access=replace(job.access, part=part, drain_seconds=drain))
+    return replace(access, part=part, drain_seconds=min(access.drain_seconds, job.kill_seconds / 2))
 
 
 def enter(job: JobFile) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from saiten.clusters.job import JobFile, forwarded, write_job, write_script
+from saiten.clusters.job import JobFile, forwarded, told_access, write_job, write_script
 from saiten.clusters.orders import Planned
 from saiten.clusters.record import Submission, folder_of, job_file, new_key, write_submission
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, Scheduler, SchedulerError
@@ -159,7 +159,8 @@ def job_of(link: Link, folder: Path) -> JobFile:
     part = Part(name=planned.part, benchmarks=planned.benchmarks, shard=planned.shard, shards=order.shards)
     return JobFile(
         spec=order.spec,
-        access=replace(order.access, part=part),
+        access=told_access(order.access),
+        part=part,
         key=link.key,
         directory=str(folder),
         output=str(order.output.absolute()),

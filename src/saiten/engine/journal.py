@@ -107,7 +107,7 @@ class Journal(Generic[RecordT]):
                 if os.fstat(descriptor).st_nlink:
                     continue
                 if number != self._own and self._files[number].suffix == ".jsonl":
-                    copy_again(descriptor, self._files[number])
+                    copy_again(descriptor, self._files[number], owner=False)
                 os.close(self._readers.pop(number))
             self.writer.rescue()
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -109,7 +110,7 @@ class Writer:
         """Write the removed file again. Raises OSError."""
         assert self._descriptor is not None
         removed, self._descriptor = self._descriptor, None
-        copy_again(removed, self.path)
+        copy_again(removed, self.path, owner=True)
         os.close(removed)
         self._open()
 
@@ -144,15 +145,25 @@ def repair(descriptor: int, path: Path) -> int:
     return keep
 
 
-def copy_again(removed: int, path: Path) -> None:
-    """Write what an open, removed file holds into a new file at its place, and bring it to disk. Raises OSError."""
+def copy_again(removed: int, path: Path, *, owner: bool) -> None:
+    """Write what an open, removed file holds into a new file at its place. Raises OSError.
+
+    Only the owner of a file replaces one that somebody else made again meanwhile: it alone knows the newest lines.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
     size, offset = os.fstat(removed).st_size, 0
-    with path.open("xb") as again:
+    with part.open("wb") as again:
         while offset < size:
             offset += again.write(os.pread(removed, 1 << 20, offset))
         again.flush()
         os.fsync(again.fileno())
+    if owner:
+        part.replace(path)
+        return
+    with contextlib.suppress(FileExistsError):
+        os.link(part, path)
+    part.unlink()
 
 
 def pack(path: Path) -> None:
