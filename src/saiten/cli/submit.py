@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="fetch model and datasets now, and let the jobs run offline; default for models that saiten serves",
     )
     parser.add_argument("--no-details", action="store_true", help="write no details parquet")
-    add_choices(parser)
+    add_choices(parser, hidden=True)
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
