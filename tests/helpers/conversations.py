@@ -60,5 +60,7 @@ def rating_of(prompt: str) -> int:
 
 
 def judge_answer(prompt: str, _index: int) -> str:
-    """Return the judge's verdict."""
+    """Return the judge's verdict; to a probe, which is no answer to judge, anything."""
+    if not judged_answers(prompt):
+        return "yes"
     return f"It is an answer.\n\nRating: [[{rating_of(prompt)}]]"

@@ -74,8 +74,8 @@ def _compatible(verdict: Verdict) -> float:
 
 
 def _careful(verdict: Verdict, generation: Generation) -> float:
-    if answer_text(generation) is None:
-        return LOWEST
+    if answer_text(generation) is None and compatible_text(generation):
+        return LOWEST  # reasoning was judged in place of an answer that never came
     return UNREADABLE if verdict.value is None else verdict.value
 
 
