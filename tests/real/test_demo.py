@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.servers.processes import command_line, eventually, lives
+from tests.unit.servers.processes import eventually, guards_of, lives
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -48,18 +47,6 @@ def stored_answers(directory: Path) -> dict[str, bytes]:
 def progress(directory: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((run_directory(directory) / "progress.json").read_text())
     return found
-
-
-def guards_of(parent: int) -> Iterator[int]:
-    """Yield the server guards that a process started; their second argument is its process id."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and entry.exists():
-            try:
-                line = command_line(int(entry.name)).split("\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if any(word.endswith("guard.py") for word in line) and str(parent) in line:
-                yield int(entry.name)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,10 @@ COMMANDS = {
     "tasks": "list, show and check benchmarks",
     "settings": "show which settings a run uses and where each comes from; check settings files",
     "data": "fetch, lock and verify datasets",
+    "setup": "install vLLM in a version of your choice, and show what is installed",
+    "serve": "serve a model until you stop it, as saiten run would",
     "demo": "evaluate a small real model on this machine, from nothing",
+    "vllm": "the old command line: vllm MODEL_ARGS TASKS",
     "endpoint": "the old command line: endpoint litellm MODEL_ARGS TASKS",
 }
 

@@ -37,9 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("backend", metavar=BACKEND, help="the only backend: OpenAI-compatible servers")
     parser.add_argument("model_args", metavar="MODEL_ARGS", help="model=PROVIDER/NAME,base_url=URL,… or a YAML file")
+    add_old_options(parser, template="always so; accepted")
+
+
+def add_old_options(parser: argparse.ArgumentParser, *, template: str) -> None:
+    """Add what the old command lines have in common. `template`: what --use-chat-template does."""
     parser.add_argument("tasks", metavar="TASKS", help="suite|task|0|0, separated by commas, or a file of them")
     flag = argparse.BooleanOptionalAction
-    parser.add_argument("--use-chat-template", action=flag, default=None, help="always so; accepted")
+    parser.add_argument("--use-chat-template", action=flag, default=None, help=template)
     parser.add_argument("--system-prompt", metavar="TEXT", help="system message")
     parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument("--output-subdir", default="", metavar="DIR", help="folder below the model's name")
@@ -111,11 +116,16 @@ def check_options(args: argparse.Namespace) -> None:
             f"endpoint {args.backend}: there is only `endpoint {BACKEND}`, for every OpenAI-compatible server "
             "(saiten run is the new command)"
         )
+    if args.use_chat_template is False:
+        raise UsageError("--no-use-chat-template is not supported: chat models are asked through chat messages")
+    check_old_options(args)
+
+
+def check_old_options(args: argparse.Namespace) -> None:
+    """Refuse old options that cannot be done, by their names."""
     for name, advice in REFUSED.items():
         if getattr(args, name.removeprefix("--").replace("-", "_")):
             raise UsageError(f"{name} is not supported: {advice}")
-    if args.use_chat_template is False:
-        raise UsageError("--no-use-chat-template is not supported: chat models are asked through chat messages")
     if args.num_fewshot_seeds != 1:
         raise UsageError("--num-fewshot-seeds is not supported: there are no few-shot examples; leave it out")
     if args.override_batch_size not in {-1, 0}:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import socket
@@ -30,6 +31,9 @@ LOOPBACK = "127.0.0.1"
 _GUARD = Path(__file__).with_name("guard.py")
 _PORT_ATTEMPTS = 3
 _TAIL_BYTES = 64 * 1024
+_CAUSE_LINES = 400
+_MOST_CAUSES = 2
+_ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception): .*\S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +163,12 @@ class RunningServer:
 
     def _failure(self, what: str) -> EndpointError:
         lines = self.tail() or "(nothing)"
+        causes = _causes(self.tail(_CAUSE_LINES))
+        why = f" ({'; '.join(causes)})" if causes else ""
         return EndpointError(
-            f"the model server {what}. Last lines of {self.log}:\n{lines}", exit_status=Exit.SERVER, resumable=True
+            f"the model server {what}{why}. Last lines of {self.log}:\n{lines}",
+            exit_status=Exit.SERVER,
+            resumable=True,
         )
 
     async def stop(self) -> int:
@@ -193,6 +201,12 @@ class RunningServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _causes(text: str) -> list[str]:
+    """Return the first different error messages in a log: what comes last is often only how the rest went down."""
+    found = dict.fromkeys(match[0][:300] for match in _ERROR.finditer(text))
+    return list(found)[:_MOST_CAUSES]
 
 
 async def start(launch: Launch) -> RunningServer:

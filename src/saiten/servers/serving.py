@@ -21,7 +21,7 @@ from saiten.servers.process import Launch, RunningServer, start
 from saiten.servers.reasoning import choose_parser
 from saiten.servers.shape import ModelShape, read_shape
 from saiten.servers.source import ModelFiles
-from saiten.servers.versions import Environment, Facts, facts_of, find, vllm_cache
+from saiten.servers.versions import Environment, Facts, facts_of, find
 from saiten.types import RunSpec
 
 START_SECONDS = 600.0
@@ -120,10 +120,9 @@ class Serving:
             spec=served,
             reasoning_parser=parser.server,
         )
-        local, compiled = files.folder is not None, vllm_cache(self.environ) / "compiled"
         launch = Launch(
             command=serve.command,
-            environment=vllm.environment(self.environ, plan, local=local, compiled=compiled),
+            environment=vllm.environment(self.environ, plan, local=files.folder is not None),
             key_variable="VLLM_API_KEY",
             key=self.key,
             model=spec.model,

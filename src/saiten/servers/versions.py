@@ -1,7 +1,8 @@
 """vLLM's environments: one for each version, side by side, made by `saiten setup` with uv and never touched again.
 
-    VLLM_CACHE/<version>/                  a virtual environment that has vLLM of this version
-    VLLM_CACHE/<version>/saiten.json       what was asked of it once: its reasoning parsers, and what it can
+    UV_CACHE/vllm/<version>/                  a virtual environment that has vLLM of this version
+    UV_CACHE/vllm/<version>/saiten.json       what was asked of it once: its reasoning parsers, and what it can
+    UV_CACHE/uv/                              what uv downloaded
 
 They are apart from saiten's own environment and from each other, because every vLLM pins torch and fifty others.
 """
@@ -62,15 +63,15 @@ class Environment:
         return self.folder / "bin" / "python"
 
 
-def vllm_cache(environ: Mapping[str, str]) -> Path:
-    """Return where the environments are: VLLM_CACHE, else a folder in saiten's cache."""
-    chosen = environ.get("VLLM_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else cache_directory(environ) / "vllm"
+def environments(environ: Mapping[str, str]) -> Path:
+    """Return where the environments are: below UV_CACHE, else below saiten's cache."""
+    chosen = environ.get("UV_CACHE")
+    return (Path(chosen).expanduser().absolute() if chosen else cache_directory(environ)) / "vllm"
 
 
 def installed(environ: Mapping[str, str]) -> list[Environment]:
     """Return the environments there are, newest version last."""
-    cache = vllm_cache(environ)
+    cache = environments(environ)
     found = cache.iterdir() if cache.is_dir() else ()
     folders = [folder for folder in found if NAME.match(folder.name) and (folder / "bin" / "python").exists()]
     return [Environment(version=folder.name, folder=folder) for folder in sorted(folders, key=_order)]
@@ -88,7 +89,7 @@ def find(version: str | None, environ: Mapping[str, str]) -> Environment:
         return known[list(known)[-1]]
     if wanted in known:
         return known[wanted]
-    cache = vllm_cache(environ)
+    cache = environments(environ)
     if wanted is None:
         raise UserError(
             f"there is no vLLM in {cache}: make it once with `saiten setup --vllm VERSION`, name a program with "
@@ -105,7 +106,7 @@ def make(version: str, *, python: str | None, environ: Mapping[str, str], tell: 
     """Return the environment of a version; install it with uv where it is missing. UserError where it cannot be."""
     if not NAME.match(version):
         raise UserError(f"--vllm {version!r} is no version; give it as the package index names it, e.g. 0.33.0")
-    cache = vllm_cache(environ)
+    cache = environments(environ)
     made = Environment(version=version, folder=cache / version)
     if made.python.exists():
         return made
@@ -123,7 +124,7 @@ def make(version: str, *, python: str | None, environ: Mapping[str, str], tell: 
             built.rename(made.folder)
     except OSError as error:
         if not made.python.exists():  # somebody else may have been first
-            raise UserError(f"cannot write {error.filename or cache}: {error.strerror}; set VLLM_CACHE") from error
+            raise UserError(f"cannot write {error.filename or cache}: {error.strerror}; set UV_CACHE") from error
     return made
 
 
@@ -145,7 +146,7 @@ def uv_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Return uv's environment: as it is, with the old system's UV_CACHE as its cache, and not ours to build in."""
     kept = {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}}
     if environ.get("UV_CACHE") and not environ.get("UV_CACHE_DIR"):
-        kept["UV_CACHE_DIR"] = environ["UV_CACHE"]
+        kept["UV_CACHE_DIR"] = str(Path(environ["UV_CACHE"]).expanduser().absolute() / "uv")
     return kept
 
 

@@ -90,7 +90,7 @@ def program_of(command: str) -> tuple[str, ...]:
     return (*words, "serve") if Path(words[-1]).name == "vllm" else tuple(words)
 
 
-def environment(environ: Mapping[str, str], plan: Plan, *, local: bool, compiled: Path) -> dict[str, str]:
+def environment(environ: Mapping[str, str], plan: Plan, *, local: bool) -> dict[str, str]:
     """Return the server's environment: the user's, without keys and without what belongs to saiten's own Python."""
     kept = {
         name: value
@@ -101,7 +101,7 @@ def environment(environ: Mapping[str, str], plan: Plan, *, local: bool, compiled
     kept.setdefault("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "300")
     kept.setdefault("VLLM_MAX_STOP_STRINGS", str(STOP_STRINGS))
     if environ.get("VLLM_CACHE"):
-        kept.setdefault("VLLM_CACHE_ROOT", str(compiled))  # a home folder of a cluster is too small for it
+        kept.setdefault("VLLM_CACHE_ROOT", environ["VLLM_CACHE"])  # a cluster's home folder is too small for it
     if home := hub_home(environ):
         kept["HF_HOME"] = home
     if local:

@@ -92,12 +92,12 @@ def think(base: Path, folder: Path) -> None:
     torch.manual_seed(0)
     config = Qwen3Config(
         vocab_size=49152,
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=128,
+        intermediate_size=256,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=64,
         max_position_embeddings=2048,
         bos_token_id=1,
         eos_token_id=2,

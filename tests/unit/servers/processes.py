@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -34,6 +34,18 @@ def session_members(session: int) -> list[int]:
         if int(fields[3]) == session and fields[0] not in {"Z", "X"}:
             members.append(int(entry.name))
     return members
+
+
+def guards_of(parent: int) -> Iterator[int]:
+    """Yield the server guards that a process started; their second argument is its process id."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and entry.exists():
+            try:
+                line = command_line(int(entry.name)).split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if any(word.endswith("guard.py") for word in line) and str(parent) in line:
+                yield int(entry.name)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
