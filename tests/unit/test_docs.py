@@ -206,6 +206,13 @@ MESSAGES = [
         Exit.USAGE,
     ),
     ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|math_500|0|0", "--push-to-hub"], Exit.USAGE),
+    ("serve", ["serve", "org/name"], Exit.USAGE),
+    ("serve", ["serve", "gpt-4o", "--key-file", "key"], Exit.USAGE),
+    ("serve", ["serve", "./lost", "--key-file", "key"], Exit.CONFIGURATION),
+    ("setup", ["setup", "--vllm", "new est"], Exit.CONFIGURATION),
+    ("vllm", ["vllm", "dtype=auto", "swallow|math_500|0|0"], Exit.USAGE),
+    ("vllm", ["vllm", "pretrained=o/m,max_modl_length=1", "swallow|math_500|0|0"], Exit.USAGE),
+    ("vllm", ["vllm", "pretrained=o/m,gpu_memory_utilization=2", "swallow|math_500|0|0"], Exit.USAGE),
 ]
 
 
@@ -278,7 +285,14 @@ def quiet_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HOME", str(folder / "hub"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     monkeypatch.setenv("SAITEN_CACHE", str(folder / "cache"))
-    for name in ("SAITEN_DATA", "SAITEN_DATA_LOCK", "LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT", "VLLM_API_KEY"):
+    for name in (
+        "SAITEN_DATA",
+        "SAITEN_DATA_LOCK",
+        "LITELLM_CONCURRENT_CALLS",
+        "REQUEST_TIMEOUT",
+        "VLLM_API_KEY",
+        "UV_CACHE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
     spec = RunSpec(model=args.model, benchmarks=(), server=ServerSpec(**server), **named)
     provider = find_provider(spec.provider)
     if not provider.own_server:
-        raise UsageError(f"saiten serves models of the providers vllm and llamacpp, not of {spec.provider!r}")
+        raise UsageError(f"models of the providers vllm and llamacpp are served, not of {spec.provider!r}")
     spec, _ = with_settings(spec, Access(), provider)
     key = os.environ.get(KEY_VARIABLE) or secrets.token_hex(32)
     if args.key_file is not None:
