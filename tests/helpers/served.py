@@ -1,0 +1,43 @@
+"""A model server as a program that takes vLLM's command line: the fault server, with a worker process beside it.
+
+`python served.py MODEL --port N --served-model-name NAME …`, the key in VLLM_API_KEY. SERVED_LATENCY is seconds before
+each answer; SERVED_FAULT is `deaf` (never listens) or `broken` (says why and ends).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+def main() -> int:
+    from tests.helpers.faultd import FaultServer
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--served-model-name")
+    options, rest = parser.parse_known_args()
+    print("served with", options.model, *rest, flush=True)
+    fault = os.environ.get("SERVED_FAULT")
+    if fault == "deaf":
+        time.sleep(1000)
+    if fault == "broken":
+        print("ValueError: the weights are of another model", flush=True)
+        return 3
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    latency = float(os.environ.get("SERVED_LATENCY", "0"))
+    key = os.environ["VLLM_API_KEY"]
+    with FaultServer(models=(options.served_model_name,), port=options.port, key=key, latency=latency):
+        time.sleep(1000)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""`saiten run MODEL` with a server of its own: a real process that speaks HTTP, killed and stopped in every way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import served
+from tests.unit.servers.processes import command_line, eventually, guards_of, lives, session_members
+
+CONFIG = {
+    "architectures": ["Qwen3ForCausalLM"],
+    "model_type": "qwen3",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 100,
+    "max_position_embeddings": 4096,
+}
+QUESTIONS = 12
+
+
+class Run:
+    """A `saiten run` of a model folder, in a process of its own."""
+
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+        self.folder = folder
+        model = folder / "publisher" / "model"
+        model.mkdir(parents=True, exist_ok=True)
+        (model / "config.json").write_text(json.dumps(CONFIG))
+        command = [sys.executable, "-m", "saiten", "run", str(model), "--benchmarks", "sample_choice_ja"]
+        command += ["--server-command", f"{sys.executable} {served.__file__}", "--max-samples", str(QUESTIONS)]
+        command += ["--concurrency", "2", *options]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "SERVED_LATENCY": "0"} | environment,
+            cwd=folder,
+        )
+
+    def finish(self) -> tuple[int, str]:
+        """Return the status and what was said."""
+        out, errors = self.process.communicate(timeout=120)
+        return self.process.returncode, out + errors
+
+    @property
+    def directory(self) -> Path:
+        return self.folder / "results" / "hosted_vllm" / "publisher" / "model"
+
+    def json(self, name: str) -> Any:
+        return json.loads((self.directory / name).read_text())
+
+    def ids(self) -> list[str]:
+        files = sorted(self.directory.glob("ja/*/generations/*.jsonl"))
+        return [json.loads(line)["place"]["id"] for file in files for line in file.read_text().splitlines()]
+
+    def members(self) -> list[int]:
+        """Return the server's processes, its guard first."""
+        return [member for guard in guards_of(self.process.pid) for member in sorted(session_members(guard))]
+
+    def wait_for_answers(self, count: int) -> list[int]:
+        """Wait until so many answers are stored; return the server's processes."""
+        assert eventually(lambda: len(self.ids()) >= count or self.process.poll() is not None, 60)
+        assert self.process.poll() is None
+        return self.members()
+
+
+def test_the_model_is_served_asked_and_stopped_and_not_started_again_for_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path, "--server-args", "--max-num-seqs '7'", SECRET_API_KEY="not for the server")
+    status, words = run.finish()
+    assert status == 0, words
+    facts = run.json("run.json")["server"]
+    assert facts["command"].endswith("--max-num-seqs 7")
+    assert "--max-model-len 4096" in facts["command"]
+    assert facts["start_seconds"] > 0
+    (log,) = run.directory.glob("saiten.vllm*")
+    assert "served with" in log.read_text()
+    assert not any(str(tmp_path / "publisher") in words for words in everybodys_command_lines())
+    status, words = Run(tmp_path, "--server-args", "--max-num-seqs '7'").finish()
+    assert status == 0, words
+    assert "starting" not in words
+    assert list(run.directory.glob("saiten.vllm*")) == [log]
+
+
+def test_a_server_that_dies_is_started_again_and_nothing_is_asked_twice(tmp_path: Path) -> None:
+    run = Run(tmp_path, SERVED_LATENCY="0.4")
+    server = run.wait_for_answers(2)
+    assert len(server) == 3
+    for member in server[1:]:
+        os.kill(member, signal.SIGKILL)
+    status, words = run.finish()
+    assert status == 0, words
+    assert "the model server died; it is started again, and what was in flight is asked again" in words
+    assert run.json("progress.json")["restarts"] == 1
+    assert sorted(run.ids()) == sorted(set(run.ids()))
+    assert len(run.ids()) == QUESTIONS
+    assert not any(map(lives, server))
+
+
+def test_a_server_that_dies_twice_ends_the_run_which_can_go_on(tmp_path: Path) -> None:
+    run = Run(tmp_path, SERVED_LATENCY="0.4")
+    for count in (2, 7):
+        for member in run.wait_for_answers(count)[1:]:
+            os.kill(member, signal.SIGKILL)
+    status, words = run.finish()
+    assert status == 5, words
+    assert "the model server died again after it was started anew; " in words
+    assert "start the same command again to go on" in words
+    stored = run.ids()
+    assert 7 <= len(stored) < QUESTIONS
+    status, words = Run(tmp_path).finish()
+    assert status == 0, words
+    assert run.ids()[: len(stored)] == stored or set(stored) < set(run.ids())
+    assert len(run.ids()) == QUESTIONS
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
+def test_no_server_outlives_saiten(tmp_path: Path, number: signal.Signals) -> None:
+    run = Run(tmp_path, SERVED_LATENCY="0.4")
+    server = run.wait_for_answers(2)
+    run.process.send_signal(number)
+    status, words = run.finish()
+    assert status == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGUSR1: 3}[number], words
+    assert eventually(lambda: not any(map(lives, server)))
+
+
+def test_a_signal_while_the_server_starts_is_heard(tmp_path: Path) -> None:
+    run = Run(tmp_path, SERVED_FAULT="deaf")
+    assert eventually(lambda: len(run.members()) == 2, 60)
+    server, asked = run.members(), time.monotonic()
+    run.process.terminate()
+    status, words = run.finish()
+    assert status == 143, words
+    assert time.monotonic() - asked < 30
+    assert not any(map(lives, server))
+
+
+def test_a_server_that_cannot_start_is_told_with_its_own_words(tmp_path: Path) -> None:
+    status, words = Run(tmp_path, SERVED_FAULT="broken").finish()
+    assert status == 5
+    assert "the model server ended with status 3 after" in words
+    assert "(ValueError: the weights are of another model). Last lines of" in words
+    assert "Traceback" not in words
+
+
+def test_a_server_that_says_nothing_has_a_deadline(tmp_path: Path) -> None:
+    status, words = Run(tmp_path, "--start-seconds", "2", SERVED_FAULT="deaf").finish()
+    assert status == 5
+    assert "the model server gave no token within 2 s" in words
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ({"added_tokens.json": {"<think>": 1}}, [], "has <think> in its vocabulary and no reasoning parser is set"),
+        ({}, ["--max-model-length", "9999"], "--max-model-length 9999: the model was made for 4096 tokens"),
+        ({}, ["--server-args", "'"], '--server-args "\'" cannot be read'),
+        ({}, ["--server-args", "--api-key x"], "--server-args may not hold --api-key"),
+        ({}, ["--chat-template", "lost.jinja"], "--chat-template lost.jinja: no such file"),
+        ({}, ["--tensor-parallel", "3"], "--tensor-parallel 3 does not divide this model"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_starts(
+    tmp_path: Path, files: dict[str, Any], options: list[str], message: str
+) -> None:
+    model = tmp_path / "publisher" / "model"
+    model.mkdir(parents=True)
+    for name, content in files.items():
+        (model / name).write_text(json.dumps(content))
+    status, words = Run(tmp_path, *options).finish()
+    assert status in {2, 4}
+    assert message in words
+    assert "Traceback" not in words
+    assert not list(tmp_path.glob("results/**/saiten.vllm*"))
+
+
+def everybodys_command_lines() -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            found.append(command_line(int(entry.name)) if entry.name.isdigit() else "")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
