@@ -33,7 +33,7 @@ from saiten.types import Benchmark, Dataset, Document, Row, Sampling
 
 def document(row: Row) -> Document:
     """Build a document."""
-    sampling = Sampling(max_tokens=row["max_tokens"])
+    sampling = Sampling(max_tokens=row["max_tokens"], **row["sampling"])
     return Document(id=row["id"], turns=tuple(row["turns"]), target="$1$", extra={"answer": "1"}, sampling=sampling)
 
 
@@ -42,7 +42,7 @@ BENCHMARK = Benchmark(
     task="test_NAME",
     language="en",
     version=1,
-    dataset=Dataset(path="NAME.jsonl", split="test", local=True, columns=("id", "turns", "max_tokens")),
+    dataset=Dataset(path="NAME.jsonl", split="test", local=True, columns=("id", "turns", "max_tokens", "sampling")),
     document=document,
     prompt="{turns}",
     scorer=MathAnswer(gold="latex"),
@@ -54,11 +54,16 @@ BENCHMARK = Benchmark(
 '''
 
 
-def benchmark(folder: Path, name: str, turns: list[list[str]], *, samples: int = 1, max_tokens: int = 16) -> str:
+def benchmark(
+    folder: Path, name: str, turns: list[list[str]], *, samples: int = 1, max_tokens: int = 16, **sampling: Any
+) -> str:
     """Write a benchmark of one document for each conversation; return what --benchmarks takes."""
     text = BENCHMARK.replace("NAME", name).replace("SAMPLES", str(samples))
     (folder / f"{name}.py").write_text(text.replace("TEMPERATURE", "1.0" if samples > 1 else "0.0"))
-    rows = [{"id": f"q{i}", "turns": conversation, "max_tokens": max_tokens} for i, conversation in enumerate(turns)]
+    rows = [
+        {"id": f"q{number}", "turns": conversation, "max_tokens": max_tokens, "sampling": sampling}
+        for number, conversation in enumerate(turns)
+    ]
     (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(folder / f"{name}.py")
 
@@ -190,22 +195,27 @@ def test_one_run_of_four_kinds_outlives_its_server(home: Path, environment: dict
     print(*seconds_of(words), f"{progress['requests']} requests, {progress['restarts']} restart", sep="\n")
 
 
+END_OF_THOUGHT = "12"
+"""Id of `</think>` in the tiny model's vocabulary."""
 THINKING = ("--reasoning-parser", "deepseek_r1", "--max-model-length", "1024", "--concurrency", "2", EAGER)
 
 
 def test_saiten_killed_stopped_and_started_again_leaves_nothing_and_loses_nothing(
     home: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """A model that thinks: killed with saiten by SIGKILL, stopped by SIGTERM, and finished by the third start."""
+    """A model that thinks: killed with saiten by SIGKILL, stopped by SIGTERM, and finished by the third start.
+
+    Its weights are random, so every token is as likely as any other, but for the biased one, which ends its thoughts.
+    """
     model = home / "models" / "think"
+    biased: dict[str, Any] = {"temperature": 1.0, "extra_body": {"logit_bias": {END_OF_THOUGHT: 8.5}}}
     names = ",".join(
         [
             benchmark(tmp_path, "short", [[f"Question {i}."] for i in range(6)], max_tokens=8),
-            benchmark(tmp_path, "long", [[f"Question {i}."] for i in range(24)], max_tokens=200),
+            benchmark(tmp_path, "long", [[f"Question {i}."] for i in range(24)], max_tokens=150, **biased),
         ]
     )
     arguments = ["run", str(model), "--benchmarks", names, *THINKING]
-    arguments += ["--extra-body", json.dumps({"thinking_token_budget": 16})]
 
     first = Command(arguments, environment, tmp_path)
     first.wait_for_answers(2)
@@ -234,7 +244,9 @@ def test_saiten_killed_stopped_and_started_again_leaves_nothing_and_loses_nothin
     assert not vllms(model)
     short = [record for record in records if record["benchmark"] == "short"]
     assert all(record["reasoning_closed"] is False and record["text"] is None for record in short)
-    assert all(record["reasoning_closed"] and record["text"] for record in records if record["benchmark"] == "long")
+    closed = [record for record in records if record["benchmark"] == "long" and record["reasoning_closed"]]
+    assert len(closed) > 12, "the biased ones come to an end of their thoughts, and to an answer"
+    assert any(record["text"] and record["reasoning"] for record in closed)
     (line,) = [line for line in out.splitlines() if line.startswith("short ")]
     assert line.count("100.0 %") >= 1, "all of them never closed their reasoning, and the table says so"
 
