@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
 from tests.helpers.command import Saiten
@@ -89,6 +90,23 @@ def test_second_turns_continue_sample_0_and_are_judged_beside_their_own_first_tu
         assert {messages[1]["content"][-2] for messages in later} == {"1"}  # the answer with sample 0's seed
         pairs = {tuple(judged_answers(e.prompt)) for e in judge.ledger if len(judged_answers(e.prompt)) == 2}
         assert {(first[-2], second[-2]) for first, second in pairs} == {("1", "1"), ("2", "2"), ("3", "3")}
+
+
+def test_details_hold_what_the_judge_was_sent_and_what_it_said(saiten: Saiten) -> None:
+    with FaultServer(answer=model_answer) as model, judge_server() as judge:
+        file, seed = seeded(saiten, 2)
+        assert saiten.run(model.base_url, [file], *seed, *arguments(judge)).returncode == 0
+        asked = set(sent(judge))
+    (path,) = saiten.folder.glob("outputs/details/**/details_*.parquet")
+    for _, row in pd.read_parquet(path).iterrows():
+        metrics = row["metrics"]
+        assert [len(turn) for turn in row["predictions"]] == [3, 3]
+        for turn in (1, 2):
+            prompts = list(metrics[f"user_prompt_turn_{turn}"])
+            assert set(prompts) <= asked
+            assert [rating_of(prompt) for prompt in prompts] == list(metrics[f"judge_score_overall_turn_{turn}"])
+            assert [judge_answer(prompt, 0) for prompt in prompts] == list(metrics[f"judgement_turn_{turn}"])
+        assert metrics["judge_score_overall_turn_1_avg"] == pytest.approx(metrics["judge_score_overall_turn_1"].mean())
 
 
 def test_own_continuation_is_another_measurement_and_named_in_the_results(saiten: Saiten) -> None:

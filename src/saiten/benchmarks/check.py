@@ -124,7 +124,7 @@ def _check_document(benchmark: Benchmark, document: Document, where: str) -> Ite
     if not isinstance(document.target, str):
         kind = type(document.target).__name__
         yield Finding("error", f"{where}: the target must be a text, not {kind}; write str(…)", "document")
-    elif not document.target and benchmark.verifier is None:
+    elif not document.target and benchmark.verifier is None and benchmark.judge is None:
         yield Finding("warning", f"{where}: the target is empty", "document")
 
 
@@ -184,10 +184,11 @@ def check_fields(benchmark: Benchmark) -> Iterator[Finding]:
 def _check_parts(benchmark: Benchmark) -> Iterator[Finding]:
     if not callable(benchmark.document):
         yield Finding("error", "document must be a function from a row to a Document", "document")
-    for field, methods in (("scorer", ("name", "version", "score")), ("verifier", ("program",))):
+    parts = (("scorer", "name version score"), ("verifier", "program"), ("judge", "request rating templates model"))
+    for field, methods in parts:
         part = getattr(benchmark, field)
-        missing = [name for name in methods if not hasattr(part, name)]
-        if missing and not (field == "verifier" and part is None):
+        missing = [name for name in methods.split() if not hasattr(part, name)]
+        if missing and not (field != "scorer" and part is None):
             yield Finding("error", f"{field} lacks {', '.join(missing)} (see saiten.types)", field)
     sampling = benchmark.sampling
     if sampling.temperature is not None and not 0 <= sampling.temperature <= 2:

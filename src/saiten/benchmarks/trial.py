@@ -2,7 +2,7 @@
 
 How an answer is put into words is the prompt's business, so the gold answer is tried in each of the answer lines that
 the benchmarks use. Code is judged by its execution: there the verdict is what is tried, with the starter code of
-`document.extra["prompt"]` put before the target as a model would.
+`document.extra["prompt"]` put before the target as a model would. Where a judge decides, its verdict is tried.
 """
 
 from __future__ import annotations
@@ -35,8 +35,16 @@ def try_scorer(benchmark: Benchmark, document: Document) -> Iterator[tuple[Level
     """Yield (level, message) for each way in which the scorer does not behave on this document."""
     code = benchmark.verifier is not None
     gold = f"{document.extra.get('prompt', '')}{document.target}" if code else document.target
-    golds = [choice(line.format(gold), document, execution(passed=True) if code else None) for line in ANSWER_LINES]
-    empty = choice("", document, execution(passed=False) if code else None)
+    best, worst = verdict(benchmark, good=True), verdict(benchmark, good=False)
+    golds = [choice(line.format(gold), document, best) for line in ANSWER_LINES]
+    empty = choice("", document, worst)
+    try:
+        if benchmark.judge is not None:
+            for turn in range(1, len(document.turns) + 1):
+                benchmark.judge.request(document, ("answer",) * turn)
+    except USER_CODE_ERRORS as error:
+        yield "error", f"document {document.id!r}: the judge's request raised {type(error).__name__}: {error}"
+        return
     try:
         *gold_scores, empty_score = score_each(benchmark, document, [*golds, empty])
     except USER_CODE_ERRORS as error:
@@ -71,6 +79,14 @@ def try_metric(
 def execution(*, passed: bool) -> Verdict:
     """Return the verdict of a program that passed its tests, or of one that did not."""
     return Verdict(kind="execution", status="passed" if passed else "failed", value=float(passed))
+
+
+def verdict(benchmark: Benchmark, *, good: bool) -> Verdict | None:
+    """Return what execution or a judge would say of an answer; None for a benchmark that has neither."""
+    if benchmark.judge is not None:
+        value, said = (10.0, "Rating: [[10]]") if good else (1.0, "Rating: [[0]]")  # the least that each reading makes
+        return Verdict(kind="judgement", status="rated", value=value, detail=said)
+    return execution(passed=good) if benchmark.verifier is not None else None
 
 
 def choice(text: str, document: Document, verdict: Verdict | None = None) -> Choice:

@@ -83,6 +83,7 @@ class DetailsWriter:
                 details=paths if self.details else {},
                 metrics=tuple(dict.fromkeys(metric.name for metric in metrics)),
                 values=tuple(dict.fromkeys(name for metric in metrics for name in value_names(metric))),
+                judged=benchmark.judge is not None,
             )
         )
 

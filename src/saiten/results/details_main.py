@@ -72,7 +72,9 @@ class BenchmarkFiles:
             if (turns > 1) != (row.turns > 1):
                 raise ValueError(f"{path}: documents with one turn and with several in one subset")
             several = turns > 1
-            sink = self._sinks.get(path) or self._open(path, details_schema(self._opening.metrics, several=several))
+            judged = turns if self._opening.judged else 0
+            schema = details_schema(self._opening.metrics, several=several, judged=judged)
+            sink = self._sinks.get(path) or self._open(path, schema)
             sink.rows.append(details_row(row, several=several))
         self._held += weight(row)
         if self._held > GROUP_BYTES or len(self._scores.rows) > GROUP_ROWS:
@@ -108,7 +110,8 @@ class BrokenOff(Exception):  # noqa: N818  # a reason to stop, not an error
 def weight(row: DocumentRow) -> int:
     """Return about how many bytes a document holds."""
     texts = sum(len(text or "") for choice in row.choices for text in (*choice.texts, *choice.reasonings))
-    return 1_000 + 2 * (texts + sum(len(content) for _, content in row.messages))
+    judged = sum(len(text) for turn in row.judged for text in (*turn.prompts, *turn.judgements))
+    return 1_000 + 2 * (texts + judged + sum(len(content) for _, content in row.messages))
 
 
 def scores_schema(values: tuple[str, ...]) -> pa.Schema:
@@ -162,10 +165,15 @@ def score_row(row: DocumentRow, choice: ChoiceRow, values: tuple[str, ...]) -> R
     }
 
 
-def details_schema(metrics: tuple[str, ...], *, several: bool) -> pa.Schema:
-    """The old columns, one row for each document. `several` turns: lists of lists of predictions."""
+def details_schema(metrics: tuple[str, ...], *, several: bool, judged: int = 0) -> pa.Schema:
+    """The old columns, one row for each document. `several` turns: lists of lists of predictions.
+
+    `judged`: so many turns have ratings, judge prompts and judgements among the metrics, a list of each.
+    """
     text, whole = pa.string(), pa.int64()
     texts = pa.list_(text)
+    kinds = {"judge_score_overall": pa.list_(pa.float64()), "user_prompt": texts, "judgement": texts}
+    lists = [(f"{name}_turn_{turn}", kind) for name, kind in kinds.items() for turn in range(1, judged + 1)]
     specifics = pa.struct(
         [
             ("document_id", text),
@@ -188,7 +196,7 @@ def details_schema(metrics: tuple[str, ...], *, several: bool) -> pa.Schema:
             ("gold_index", pa.list_(whole)),
             ("input_tokens", pa.list_(pa.list_(whole))),
             ("instruction", text),
-            ("metrics", pa.struct([(name, pa.float64()) for name in metrics])),
+            ("metrics", pa.struct([*((name, pa.float64()) for name in metrics), *lists])),
             ("num_asked_few_shots", whole),
             ("num_effective_few_shots", whole),
             ("padded", pa.list_(whole)),
@@ -213,7 +221,7 @@ def details_row(row: DocumentRow, *, several: bool) -> Row:
         "gold_index": [0],
         "input_tokens": [],
         "instruction": "",
-        "metrics": row.metrics,
+        "metrics": row.metrics | _judged(row),
         "num_asked_few_shots": 0,
         "num_effective_few_shots": 0,
         "padded": [0],
@@ -232,6 +240,15 @@ def details_row(row: DocumentRow, *, several: bool) -> Row:
         },
         "truncated": [0],
     }
+
+
+def _judged(row: DocumentRow) -> Row:
+    found: Row = {}
+    for number, turn in enumerate(row.judged, start=1):
+        found[f"judge_score_overall_turn_{number}"] = turn.ratings
+        found[f"user_prompt_turn_{number}"] = turn.prompts
+        found[f"judgement_turn_{number}"] = turn.judgements
+    return found
 
 
 def _by_turn(texts: list[tuple[str | None, ...]], turns: int, *, several: bool) -> list[Any]:

@@ -31,6 +31,8 @@ class Opening(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Names of per-document values."""
     values: tuple[str, ...]
     """Names of per-choice values."""
+    judged: bool = False
+    """Whether each turn of each choice has a judgement."""
 
 
 class ChoiceRow(msgspec.Struct, frozen=True, array_like=True):
@@ -55,6 +57,15 @@ class ChoiceRow(msgspec.Struct, frozen=True, array_like=True):
     values: dict[str, float]
 
 
+class JudgedTurn(msgspec.Struct, frozen=True, array_like=True):
+    """What a judge was sent and said about one turn, one entry for each choice."""
+
+    ratings: tuple[float, ...]
+    """As the old system read them; -1 for none."""
+    prompts: tuple[str, ...]
+    judgements: tuple[str, ...]
+
+
 class DocumentRow(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """One document with its choices."""
 
@@ -68,6 +79,7 @@ class DocumentRow(msgspec.Struct, frozen=True, array_like=True, tag=True):
     metrics: dict[str, float]
     choices: tuple[ChoiceRow, ...]
     turns: int
+    judged: tuple[JudgedTurn, ...] = ()
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -122,6 +134,16 @@ def document_row(scored: ScoredDocument, identities: Sequence[str] = ()) -> Docu
         metrics=dict(scored.values),
         choices=tuple(rows),
         turns=len(scored.document.turns),
+        judged=tuple(_judged_turn(scored, turn) for turn in range(len(scored.judge_prompts))),
+    )
+
+
+def _judged_turn(scored: ScoredDocument, turn: int) -> JudgedTurn:
+    verdicts = [choice.verdicts[turn] for choice in scored.choices]
+    return JudgedTurn(
+        ratings=tuple(score.values.get(f"turn_{turn + 1}", -1.0) for score in scored.scores),
+        prompts=scored.judge_prompts[turn],
+        judgements=tuple(verdict.detail if verdict is not None else "" for verdict in verdicts),
     )
 
 
