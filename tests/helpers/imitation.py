@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from saiten.models.provider_table import ALL, Provider
@@ -41,6 +42,12 @@ def has(field: str) -> Any:
     return lambda entry: field in entry.body
 
 
+def unknown(model: str) -> Fault:
+    """Return the refusal of every other model."""
+    words = "The model does not exist or you do not have access to it."
+    return Fault(status=404, body=refusal("model", words), when=lambda entry: entry.body.get("model") != model)
+
+
 def quirks(provider: Provider, model: str) -> list[Fault]:
     """Return the refusals of a provider for a model."""
     other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}[provider.max_tokens_field]
@@ -67,17 +74,33 @@ def reply(provider: Provider, text: str | None, thought: str | None, finish: str
     return Reply(text=text, reasoning=thought, reasoning_key=provider.reasoning_field, finish_reason=finish)
 
 
+class Imitation(FaultServer):
+    """A fault server that minds limits of length and stop strings."""
+
+    def replies(self, entry: Entry) -> list[Reply]:
+        """Return the answers, cut where the request says so."""
+        body = entry.body
+        limit = body.get("max_tokens") or body.get("max_completion_tokens")
+        found = super().replies(entry)
+        if limit == 1:
+            return [Reply(text="1", finish_reason="length") for _ in found]
+        stops = body.get("stop") or []
+        return [replace(one, text=one.text.partition(stops[0])[0]) if stops and one.text else one for one in found]
+
+
 def imitation(provider: Provider, model: str, first: Sequence[Fault] = ()) -> FaultServer:
     """Return a server that imitates a provider. `first`: faults that come before its own refusals."""
 
     def answer(prompt: str, index: int) -> Reply:
         if "long" in prompt:  # cut while it was thinking: content is null
             return reply(provider, None, f"hm {prompt} {index}", "length")
+        if "numbers from 1 to 9" in prompt:
+            return reply(provider, "1, 2, 3, 4, 5, 6, 7, 8, 9", "easy")
         return reply(provider, f"answer {index} to {prompt}", f"thought {index}")
 
     refuses_n = provider.n_beyond == "refused"
-    return FaultServer(
-        [*first, *quirks(provider, model)],
+    return Imitation(
+        [*first, unknown(model), *quirks(provider, model)],
         answer=answer,
         models=[model],
         max_n=provider.max_n if refuses_n else None,

@@ -25,6 +25,7 @@ COMMANDS = {
     "logs": "the logs of a run's jobs and model servers",
     "tasks": "list, show and check benchmarks",
     "settings": "show which settings a run uses and where each comes from; check settings files",
+    "probe": "ask a provider what it honours, and print an entry for providers.yaml",
     "data": "fetch, lock and verify datasets",
     "setup": "install vLLM in a version of your choice, and show what is installed",
     "serve": "serve a model until you stop it, as saiten run would",

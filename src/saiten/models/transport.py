@@ -84,6 +84,18 @@ class Answer:
     ended: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A response as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    first_seconds: float
+    """Until the first byte of the body."""
+    seconds: float
+
+
 @dataclass(slots=True)
 class Watch:
     """Ends requests that stall or last too long."""
@@ -179,6 +191,30 @@ class Transport:
                     return response.status, self._scrubbed(await response.content.read(1 << 20))
         except TimeoutError:
             return Failure(kind=Kind.NOT_SENT, message=f"no answer within {seconds:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return self._broken(error)
+
+    async def exchange(self, route: str, body: bytes, seconds: float) -> Exchange | Failure:
+        """Send a small request and return what came, unread: for those who want to know how an endpoint answers."""
+        loop = asyncio.get_running_loop()
+        self._stats.requests_sent += 1
+        started, first, parts = loop.time(), None, []
+        try:
+            async with asyncio.timeout(seconds):
+                async with self._request("POST", route, body) as response:
+                    while part := await response.content.readany():
+                        first = first or loop.time()
+                        parts.append(part)
+                    ended = loop.time()
+                    return Exchange(
+                        status=response.status,
+                        headers=dict(response.headers),
+                        body=self._scrubbed(b"".join(parts)),
+                        first_seconds=(first or ended) - started,
+                        seconds=ended - started,
+                    )
+        except TimeoutError:
+            return Failure(kind=Kind.AMBIGUOUS, message=f"no answer within {seconds:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return self._broken(error)
 
