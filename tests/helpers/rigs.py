@@ -124,6 +124,25 @@ def open_rig(service: str) -> Rig:
     return Rig(service, kind, group, public_interpreter(), environment)
 
 
+INSTALL = """
+import os
+from saiten.servers.environment import cache_directory
+from saiten.servers.llamacpp import default_model, install
+cache = cache_directory(os.environ)
+default_model(python=install(cache=cache, tell=print), cache=cache, tell=print)
+"""
+
+
+def install_embedded(rig: Rig) -> None:
+    """Install the embedded model server where the user's jobs find it. As root, whose package index is set up."""
+    environment = {**os.environ, "SAITEN_CACHE": rig.environment["SAITEN_CACHE"]}
+    done = subprocess.run(
+        [str(rig.interpreter), "-c", INSTALL], env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["chmod", "-R", "a+rX", rig.environment["SAITEN_CACHE"]], check=True)
+
+
 def set_up(script: str, *arguments: str) -> None:
     """Run a set-up script; what it says is shown when it fails. Its daemons outlive it, so they get no pipe of ours."""
     log = BASE / f"{script}.log"
@@ -152,8 +171,8 @@ def linked(path: Path) -> Path:
         return path
     resolved = path.resolve()
     place = BASE / "links" / f"{resolved.name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:8]}"
-    python = place / "bin" / "python3"
-    if python.exists() and python.samefile(resolved / "bin" / "python3"):
+    library = f"lib/python3.{sys.version_info.minor}/os.py"
+    if (place / library).exists() and (place / library).samefile(resolved / library):
         return place  # an interpreter does not change, and its thousands of files take a while
     part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.part")
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -170,6 +189,8 @@ def linked(path: Path) -> Path:
 def public_interpreter() -> Path:
     """Return an interpreter with saiten and its libraries that every user can run: a small environment of its own."""
     base = linked(Path(sys.base_prefix))
+    if base != Path(sys.base_prefix):
+        find_own_library(base)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     name = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
     place = BASE / f"environment-{name}"
@@ -180,3 +201,18 @@ def public_interpreter() -> Path:
     libraries = [linked(ROOT / "src"), linked(Path(sysconfig.get_paths()["purelib"]))]
     (site / "saiten-rig.pth").write_text("".join(f"{path}\n" for path in libraries))
     return place / "bin" / "python"
+
+
+def find_own_library(base: Path) -> None:
+    """Let a linked interpreter find its libpython beside itself: the path written into it is closed to the user.
+
+    The new path is shorter, so it fits into the place of the old one; the program's link to the original is cut.
+    """
+    program = (base / "bin" / "python3").resolve()
+    old = str(Path(sys.base_prefix).resolve() / "lib").encode() + b"\0"
+    data = program.read_bytes()
+    if old in data:
+        changed = program.with_name(f"{program.name}.part")
+        changed.write_bytes(data.replace(old, b"$ORIGIN/../lib".ljust(len(old), b"\0")))
+        changed.chmod(0o755)
+        changed.replace(program)

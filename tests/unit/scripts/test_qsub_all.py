@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def submit(checkout: Path, *more: str, status: int = 0, **variables: str) -> list[str]:
+def submit(checkout: Path, variables: Mapping[str, str], *more: str, status: int = 0) -> list[str]:
     done = subprocess.run(
         ["/bin/bash", str(checkout / "scripts/qsub/qsub_all.sh"), *more],
         env={"PATH": os.environ["PATH"], **variables},
@@ -44,13 +45,15 @@ def submit(checkout: Path, *more: str, status: int = 0, **variables: str) -> lis
 def test_every_variable_becomes_an_option(checkout: Path) -> None:
     said = submit(
         checkout,
+        {
+            "SERVICE": "tsubame",
+            "NODE_KIND": "node_q",
+            "MODEL_NAME": "org/model",
+            "CUSTOM_SETTINGS": "reasoning",
+            "MAX_SAMPLES": "5",
+            "PRIORITY": "-4",
+        },
         "--dry-run",
-        SERVICE="tsubame",
-        NODE_KIND="node_q",
-        MODEL_NAME="org/model",
-        CUSTOM_SETTINGS="reasoning",
-        MAX_SAMPLES="5",
-        PRIORITY="-4",
     )
     words = dict(pairwise(said))
     assert said[:2] == ["submit", "org/model"]
@@ -60,17 +63,17 @@ def test_every_variable_becomes_an_option(checkout: Path) -> None:
 
 
 def test_what_is_empty_is_left_out(checkout: Path) -> None:
-    said = submit(checkout, **HEAD, PREDOWNLOAD_MODEL="false", CUDA_VISIBLE_DEVICES="0,1")
+    said = submit(checkout, HEAD | {"PREDOWNLOAD_MODEL": "false", "CUDA_VISIBLE_DEVICES": "0,1"})
     assert not {"--settings", "--max-samples", "--predownload"} & set(said)
     assert not [word for word in said if word.startswith("--priority")]
     assert {"--no-predownload", "GPUS=0,1"} <= set(said)
-    assert not {"--predownload", "--no-predownload"} & set(submit(checkout, **HEAD, PROVIDER="openai"))
+    assert not {"--predownload", "--no-predownload"} & set(submit(checkout, HEAD | {"PROVIDER": "openai"}))
 
 
 def test_all_old_names_are_benchmarks_of_the_language_they_stand_under(checkout: Path) -> None:
     script = checkout / "scripts/qsub/qsub_all.sh"
     script.write_text(script.read_text().replace("# qsub_task", "qsub_task"))
-    names = submit(checkout, **HEAD)
+    names = submit(checkout, HEAD)
     wanted = re.findall(r"^qsub_task (ja|en) \S+$", script.read_text(), re.MULTILINE)
     chosen = select((names[names.index("--benchmarks") + 1],))
     assert [one.benchmark.language for one in chosen] == wanted
@@ -80,14 +83,14 @@ def test_all_old_names_are_benchmarks_of_the_language_they_stand_under(checkout:
 def test_a_commented_line_is_not_submitted(checkout: Path) -> None:
     script = checkout / "scripts/qsub/qsub_all.sh"
     script.write_text(re.sub(r"^(qsub_task (?!ja mmlu$))", r"# \1", script.read_text(), flags=re.MULTILINE))
-    said = submit(checkout, **HEAD)
+    said = submit(checkout, HEAD)
     assert said[said.index("--benchmarks") + 1] == "jmmlu"
     script.write_text(script.read_text().replace("qsub_task ja mmlu\n", "# qsub_task ja mmlu\n"))
-    assert "no qsub_task line is left" in submit(checkout, status=2, **HEAD)[0]
+    assert "no qsub_task line is left" in submit(checkout, HEAD, status=2)[0]
 
 
 def test_an_empty_head_is_told(checkout: Path) -> None:
-    (said,) = submit(checkout, status=2, SERVICE="local", NODE_KIND="cpu")
+    (said,) = submit(checkout, {"SERVICE": "local", "NODE_KIND": "cpu"}, status=2)
     assert "MODEL_NAME is empty: fill it in at the head of" in said
 
 
