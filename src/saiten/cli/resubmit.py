@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.cli.submit import add_job_options, submit_all, tell, works_of
+from saiten.cli.submit import add_job_options, left_to_others, submit_all, works_of
 from saiten.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
-    from saiten.clusters.jobs import by_run, chosen, known, still_going
+    from saiten.clusters.jobs import by_run, chosen, known
     from saiten.clusters.record import folder_of
     from saiten.settings.environment import default_output
 
@@ -39,10 +39,7 @@ def main(args: argparse.Namespace) -> int:
     some = chosen(everything, args.jobs) if args.jobs else everything
     wanted = []
     for run in by_run(some):
-        going = still_going(runs[run])
-        busy = {name for one in going for name in one.submission.benchmarks}
-        if busy:
-            tell(f"{run}: {len(going)} jobs still wait or run; left to them: {', '.join(sorted(busy))}")
+        busy = left_to_others(runs[run])
         order = order_again(folder, runs[run], args)
         works = works_of(order, asks_hub=not args.dry_run)
         unscored = all(work.owed == 0 for work in works) and not any(one.complete for one in runs[run])
@@ -69,7 +66,8 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
     job = read_job(job_file(folder, newest.key))
     service = find_service(args.service or newest.service)
     provider = find_provider(job.spec.provider)
-    spec, output = job.spec, Path(job.output)
+    asked = [name for one in jobs for name in read_job(job_file(folder, one.submission.key)).spec.benchmarks]
+    spec, output = replace(job.spec, benchmarks=tuple(dict.fromkeys(asked))), Path(job.output)
     own = service.name == newest.service
     return Order(
         spec=spec,

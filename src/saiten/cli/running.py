@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from saiten.errors import EndpointError, Exit, Interrupted, UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from saiten.results.layout import Layout
     from saiten.results.summary import RunResult
     from saiten.types import Access, RunSpec
@@ -39,17 +41,20 @@ def execute(
             )
     except (EndpointError, Interrupted) as error:
         again = isinstance(error, Interrupted) or error.resumable
-        print(f"saiten: {error}{'; ' + how_to_go_on(layout) if again else ''}", file=sys.stderr)
+        print(
+            f"saiten: {error}{'; ' + how_to_go_on(layout.run / access.part.progress_file) if again else ''}",
+            file=sys.stderr,
+        )
         return error.exit
     return show(result)
 
 
-def how_to_go_on(layout: Layout) -> str:
+def how_to_go_on(progress: Path) -> str:
     """Say what is stored and how to continue, from the progress file."""
     import msgspec
 
     try:
-        state = msgspec.json.decode(layout.progress.read_bytes(), type=dict[str, object])
+        state = msgspec.json.decode(progress.read_bytes(), type=dict[str, object])
     except (OSError, msgspec.DecodeError):
         return "start the same command again"
     return f"{state.get('answered')} of {state.get('due')} choices are stored: start the same command again to go on"

@@ -16,6 +16,7 @@ from saiten.errors import Exit, UsageError, UserError
 
 if TYPE_CHECKING:
     from saiten.clusters.estimate import Learnt, Work
+    from saiten.clusters.jobs import Known
     from saiten.clusters.orders import Order, Planned
 
 DEFAULT_BENCHMARKS = "ja,en"
@@ -83,10 +84,12 @@ def main(args: argparse.Namespace) -> int:
         orders = [fetched(order, args.predownload) for order in orders]
     wanted = []
     for order in orders:
+        busy = left_to_others(jobs_of(order))
         works = [work for work in works_of(order, asks_hub=not args.dry_run) if work.owed != 0]
-        if works:
-            wanted.append((order, works))
-        else:
+        left = [work for work in works if work.benchmark.name not in busy]
+        if left:
+            wanted.append((order, left))
+        elif not works:
             tell(f"{order.spec.model}: nothing is left to ask; results: {order.layout.run}")
     return submit_all(wanted, args) if wanted else Exit.COMPLETE
 
@@ -106,6 +109,27 @@ def each_model(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
         one = copy.copy(args)
         one.model, one.benchmarks = model, args.benchmarks or DEFAULT_BENCHMARKS
         yield one
+
+
+def jobs_of(order: Order) -> list[Known]:
+    """Return what was submitted for the same run directory before."""
+    from saiten.clusters.jobs import known
+    from saiten.clusters.record import folder_of
+
+    run = str(order.layout.run.absolute())
+    return [one for one in known(folder_of(order.output)) if one.submission.run == run]
+
+
+def left_to_others(jobs: Sequence[Known]) -> set[str]:
+    """Return the benchmarks of jobs that still wait or run, and say so: they would only be asked twice."""
+    from saiten.clusters.jobs import still_going
+
+    going = still_going(jobs)
+    busy = {name for one in going for name in one.submission.benchmarks}
+    if busy:
+        ids = ", ".join(one.submission.job_id for one in going)
+        tell(f"{len(going)} jobs still wait or run ({ids}); left to them: {', '.join(sorted(busy))}")
+    return busy
 
 
 def order_of(args: argparse.Namespace) -> Order:

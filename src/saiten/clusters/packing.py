@@ -67,10 +67,11 @@ class Rules:
 def pack(sizes: Sequence[Size], rules: Rules) -> list[Packed]:
     """Return the jobs: longest benchmark first, each into the first job that has room for it."""
     bins: list[list[Size]] = []
+    room = rules.room * (rules.links or 1)
     for size in sorted(sizes, key=lambda size: -size.expected.asked):
         needed = size.expected.asked / rules.shards
         for sharing in bins:
-            if not rules.alone and sum(other.expected.asked for other in sharing) / rules.shards + needed <= rules.room:
+            if not rules.alone and sum(other.expected.asked for other in sharing) / rules.shards + needed <= room:
                 sharing.append(size)
                 break
         else:

@@ -22,6 +22,8 @@ SIGNALS = {
     signal.SIGUSR2: Exit.INCOMPLETE,
 }
 """USR1 and USR2 are how schedulers announce the end of a job: the run is incomplete, start it again to resume."""
+WARNINGS = {signal.SIGUSR1, signal.SIGUSR2}
+"""They say when, not how: Grid Engine sends them twice, and our own clock is often first. No reason to hurry."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ def watch_signals(stop: StopRequest, tell: Callable[[str], None]) -> Iterator[No
     loop = asyncio.get_running_loop()
 
     def received(number: signal.Signals) -> None:
+        if number in WARNINGS and stop.draining.is_set():
+            return
         what = "stopping now" if stop.draining.is_set() else "finishing what is in flight (again: stop now)"
         stop.ask(number.name, SIGNALS[number])
         tell(f"{number.name}: {what}")

@@ -32,12 +32,30 @@ CustomSettings = Mapping[str, str]
 
 
 def write_aggregated(layout: Layout, *, allow_debug: bool = False) -> dict[str, Any]:
-    """Write a run's aggregated_results.json from the results files of all its starts, and return its content."""
-    run = manifest.read(layout.run)
-    settings = manifest.custom_settings(run)
-    told = aggregated(layout.results, layout.model_name, settings, allow_debug=allow_debug)
-    told["cost"] = (run or {}).get("cost")
-    write_json(layout.aggregated, told)
+    """Write a run's aggregated_results.json from the results files of all its starts, and return its content.
+
+    Several jobs of a run may end at the same moment: each looks again after it wrote, so that the last one to write has
+    seen the files of all.
+    """
+    while True:
+        seen = _results_files(layout)
+        told = _aggregated_run(layout, allow_debug=allow_debug)
+        write_json(layout.aggregated, told)
+        if _results_files(layout) == seen:
+            return told
+
+
+def _results_files(layout: Layout) -> set[str]:
+    return {path.name for path in layout.results.glob("results_*.json")}
+
+
+def _aggregated_run(layout: Layout, *, allow_debug: bool) -> dict[str, Any]:
+    run = manifest.read(layout.run) or {}
+    told = aggregated(layout.results, layout.model_name, manifest.custom_settings(run), allow_debug=allow_debug)
+    told["cost"] = run.get("cost")
+    if missing := [name for name in manifest.wanted(run) if name not in told["benchmarks"]]:
+        told["complete"] = False
+        told["warnings"].append(f"not scored yet: {', '.join(missing)}")
     return told
 
 
@@ -50,6 +68,7 @@ def aggregated(
     merged = merge(blocks, allow_debug=allow_debug)
     rows = row_values(merged, allow_debug=allow_debug)
     told = document(model, rows, custom_settings)
+    told["benchmarks"] = [benchmark.name for benchmark in merged]
     told["complete"] = all(part.evidence.complete for benchmark in merged for part in benchmark.parts.values())
     told["warnings"] = different_specifications(blocks)
     if len(blocks) < len(files):

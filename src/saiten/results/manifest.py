@@ -7,6 +7,7 @@ import os
 import platform
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from saiten import __version__
+from saiten.benchmarks import select
 from saiten.errors import UserError
 from saiten.results.files import write_json
 from saiten.results.layout import Layout
@@ -78,6 +80,14 @@ def read(directory: Path) -> dict[str, Any] | None:
     except msgspec.DecodeError as error:
         raise UserError(f"{path}: not JSON ({error}); remove it: the answers beside it are unharmed") from error
     return manifest
+
+
+def wanted(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the names of the benchmarks that a run is to have; none where nothing tells, or not any more."""
+    try:
+        return [found.benchmark.name for found in select(manifest.get("spec", {}).get("benchmarks", ()))]
+    except UserError:
+        return []
 
 
 def layout_record(layout: Layout) -> dict[str, str]:

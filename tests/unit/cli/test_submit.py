@@ -1,0 +1,153 @@
+"""What can be wrong with a submission is told before anything is submitted, in one line, or in one for each mistake."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from saiten.cli import Parser, main
+from saiten.cli.evaluation import EXAMPLE, read_evaluation
+from saiten.cli.submit import agreed, configure, each_model, order_of
+from saiten.errors import UsageError, UserError
+
+WHERE = ["--service", "local", "--node-kind", "cpu"]
+DEMO = ["m", "--provider", "vllm", "--base-url", "http://127.0.0.1:9/v1", "--benchmarks", "sample_math"]
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = Parser(prog="saiten submit", allow_abbrev=False)
+    configure(parser)
+    return parser.parse_args(list(words))
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SAITEN_LOCAL", str(tmp_path / "queue"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("STORE_PATH", "TSUBAME_GROUP", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["submit"], 2, "MODEL is missing"),
+        (["submit", "m"], 2, "--service is missing"),
+        (["submit", "m", "--service", "local"], 2, "--node-kind is missing"),
+        (["submit", "m", "--service", "tsubami", "--node-kind", "node_q"], 4, "did you mean 'tsubame'"),
+        (["submit", "m", "--service", "tsubame", "--node-kind", "node_x"], 4, "did you mean"),
+        (["submit", *DEMO, *WHERE, "--walltime", "4h"], 2, "H:MM:SS"),
+        (["submit", *DEMO, *WHERE, "--walltime", "0:00:00"], 2, "a job needs some time"),
+        (["submit", *DEMO, *WHERE, "--shards", "0"], 2, "not a whole number above 0"),
+        (["submit", *DEMO, *WHERE], 2, "say --yes"),
+        (["submit", "m", *WHERE, "--provider", "vllm", "--base-url", "http://x", "--benchmarks", "jmlu"], 2, "jmmlu"),
+        (["submit", "lost.yaml", *WHERE], 4, "lost.yaml"),
+        (["cancel"], 2, "say --all"),
+        (["cancel", "12"], 4, "no submission is called '12'"),
+        (["resubmit"], 4, "has no submissions"),
+        (["run", "--job", "lost.json"], 4, "cannot read the job file lost.json"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    words: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == status
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_dry_run_shows_the_plan_and_submits_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", *DEMO, *WHERE, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "en_sample_math: m on local cpu" in shown
+    assert "nothing was submitted" in shown
+    assert not (tmp_path / "submissions").exists()
+
+
+def test_a_key_that_only_the_shell_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    words = ["submit", "gpt-4o", *WHERE, "--provider", "openai", "--benchmarks", "sample_math", "--dry-run"]
+    assert main(words) == 4
+    error = capsys.readouterr().err
+    assert "OPENAI_API_KEY is set in this shell" in error
+    assert "canary" not in error
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-canary-0123456789\n")
+    (tmp_path / ".env").chmod(0o600)
+    assert main(words) == 0
+
+
+def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="--yes"):
+        agreed(lambda _: "y")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert agreed(lambda _: " Yes ")
+    assert not agreed(lambda _: "")
+
+
+def test_the_example_is_a_valid_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TSUBAME_GROUP", "tga-lab")
+    path = tmp_path / "evaluation.yaml"
+    path.write_text(EXAMPLE)
+    first, second, third = read_evaluation(path, arguments("evaluation.yaml"))
+    assert (first.model, first.service, first.node_kind, first.settings) == (
+        "Qwen/Qwen3-8B",
+        "tsubame",
+        "node_q",
+        "think",
+    )
+    assert (second.node_kind, second.shards, second.priority, second.benchmarks) == ("node_f", 2, -5, "ja,en")
+    assert (third.provider, third.benchmarks) == ("openai", "mmlu_pro,jmmlu")
+    third.settings = None
+    assert order_of(third).group == "tga-lab"
+
+
+def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text("service: local\nnode_kind: gpu_1\nno_details: true\npredownload: no\nmodels:\n  - model: a/b\n")
+    (one,) = each_model(arguments("e.yaml", "--node-kind", "cpu", "--max-samples", "3"))
+    assert (one.node_kind, one.max_samples, one.no_details, one.predownload) == ("cpu", 3, True, False)
+
+
+def test_all_mistakes_of_a_file_are_told_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(
+        "service: local\nnode_kid: cpu\nmodels:\n  - model: a/b\n    shards: many\n  - settings: x\n"
+        "  - model: c/d\n    no_details: perhaps\n"
+    )
+    with pytest.raises(UserError) as error:
+        list(read_evaluation(path, arguments("e.yaml")))
+    lines = str(error.value).splitlines()
+    assert len(lines) == 4
+    assert "e.yaml:2: no option 'node_kid'; did you mean 'node_kind'?" in lines[0]
+    assert "e.yaml:4: argument --shards: 'many' is not a whole number above 0" in lines[1]
+    assert "e.yaml:6: an entry of models needs `model: NAME`" in lines[2]
+    assert "e.yaml:8: no_details must be true or false" in lines[3]
+
+
+def test_a_file_without_models_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text("service: local\n")
+    with pytest.raises(UserError, match="no models"):
+        list(read_evaluation(path, arguments("e.yaml")))
+
+
+def test_what_was_learnt_is_used_for_the_next_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from saiten.clusters.record import JobReport, folder_of, write_report, write_submission
+    from tests.unit.clusters.test_record import submission
+
+    folder = folder_of(tmp_path)
+    write_submission(folder, submission("a", model="m", node_kind="cpu", service="local", refused="x"))
+    told = {"asking_seconds": 50.0, "output_tokens": {"sample_math": 1000}, "choices": {"sample_math": 10}}
+    report = JobReport(job_id="1", host="h", pid=1, started=0.0, ends=9.0, **told)  # type: ignore[arg-type]
+    write_report(folder, "a", report)
+    assert main(["submit", *DEMO, *WHERE, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "learnt: 20 tokens/s of m on cpu" in shown
+    assert json.loads((folder / "a.report.json").read_text())["asking_seconds"] == 50.0

@@ -1,0 +1,180 @@
+"""The plan in words and in records: names, logs, money, limits, the job file, and what a scheduler is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from saiten.benchmarks import find
+from saiten.clusters.estimate import Learnt, Work
+from saiten.clusters.job import access_of, ends, enter, read_job, with_end, write_script
+from saiten.clusters.orders import Order, describe, plan_jobs
+from saiten.clusters.record import folder_of, job_file, read_submissions
+from saiten.clusters.scheduler import JobRequest, JobStatus, SchedulerError
+from saiten.clusters.services import ABCI, LOCAL, SLURM, TSUBAME, Service
+from saiten.clusters.submit import look_once, notice, submit
+from saiten.errors import UserError
+from saiten.results.layout import Layout
+from saiten.types import Access, RunSpec
+
+WORKS = [Work(benchmark=find(name), samples=1, due=100, answered=40) for name in ("jmmlu", "math_500")]
+
+
+def order(folder: Path, service: Service = TSUBAME, kind: str = "node_q", **changes: object) -> Order:
+    spec = RunSpec(model="Qwen/Qwen3-8B", provider="vllm", benchmarks=("jmmlu", "math_500"))
+    fields: dict[str, object] = {
+        "spec": spec,
+        "access": Access(api_key="sk-canary", concurrency=7),
+        "layout": Layout.of(folder, spec, provider_path="hosted_vllm", litellm_prefix="hosted_vllm"),
+        "output": folder,
+        "service": service,
+        "kind": service.node_kind(kind),
+        "group": "tga-lab",
+    }
+    return Order(**(fields | changes))  # type: ignore[arg-type]
+
+
+class Recorder:
+    """A scheduler that takes everything down, and refuses what it is told to refuse."""
+
+    def __init__(self, refuse: int = 0) -> None:
+        self.requests: list[JobRequest] = []
+        self._refuse = refuse
+
+    def argv(self, request: JobRequest) -> list[str]:
+        return ["qsub", str(request.script), *request.arguments]
+
+    def submit(self, request: JobRequest) -> str:
+        self.requests.append(request)
+        if len(self.requests) == self._refuse:
+            raise SchedulerError("no such project")
+        return f"{len(self.requests)}.pbs1"
+
+    def poll(self, ids: Sequence[str]) -> dict[str, JobStatus]:
+        assert ids
+        return {}
+
+    def final(self, job_id: str) -> JobStatus:
+        raise NotImplementedError
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        raise NotImplementedError
+
+
+def test_the_plan_tells_jobs_times_sources_and_points(tmp_path: Path) -> None:
+    jobs = plan_jobs(order(tmp_path, kind="node_f", priority=-4), WORKS, Learnt())
+    text = list(describe(jobs))
+    assert text[0].startswith("all_2_benchmarks: Qwen/Qwen3-8B on tsubame node_f, ")
+    assert "ja jmmlu, 60 of 100 choices: 2:24:00, the benchmark's table (node_f)" in text[1]
+    hours = jobs[0].packed.walltime / 3600
+    assert text[-1] == f"in all: 1 jobs, {hours:.1f} node hours asked for, at most {2 * hours:.1f} points"
+    assert "points not known" in list(describe(plan_jobs(order(tmp_path), WORKS, Learnt())))[-1]
+    assert "points" not in list(describe(plan_jobs(order(tmp_path, LOCAL, "cpu"), WORKS, Learnt())))[-1]
+
+
+def test_jobs_have_the_old_names_and_their_logs_the_old_places(tmp_path: Path) -> None:
+    alone = plan_jobs(order(tmp_path, alone=True), WORKS, Learnt())
+    run = tmp_path / "results" / "hosted_vllm" / "Qwen" / "Qwen3-8B"
+    assert [job.name for job in alone] == ["ja_jmmlu", "en_math_500"]
+    assert [job.logs for job in alone] == [run / "ja" / "jmmlu", run / "en" / "math_500"]
+    assert [job.part for job in alone] == ["ja_jmmlu", "en_math_500"]
+    (packed,) = plan_jobs(order(tmp_path), WORKS, Learnt())
+    assert (packed.logs, packed.part) == (run / "jobs", "")
+    shards = plan_jobs(order(tmp_path, shards=2), WORKS[:1], Learnt())
+    assert [job.name for job in shards] == ["ja_jmmlu.1of2", "ja_jmmlu.2of2"]
+
+
+@pytest.mark.parametrize(
+    ("service", "kind", "group", "limit"),
+    [(TSUBAME, "node_q", "tga", 24 * 3600), (TSUBAME, "node_q", "", 180), (ABCI, "rt_HG", "g", 168 * 3600)],
+)
+def test_a_walltime_above_the_sites_is_refused(
+    tmp_path: Path, service: Service, kind: str, group: str, limit: int
+) -> None:
+    wanted = order(tmp_path, service, kind, group=group, walltime=limit + 1)
+    with pytest.raises(UserError, match=f"{service.name} takes at most"):
+        plan_jobs(wanted, WORKS, Learnt())
+    assert plan_jobs(replace(wanted, walltime=limit), WORKS, Learnt())[0].packed.walltime == limit
+
+
+def test_a_chain_is_submitted_link_by_link_and_recorded(tmp_path: Path) -> None:
+    scheduler, said = Recorder(), list[str]()
+    (job,) = plan_jobs(order(tmp_path, ABCI, "rt_HG", links=3), WORKS, Learnt())
+    made = submit(job, scheduler, tell=said.append)
+    assert [request.after for request in scheduler.requests] == [(), ("1.pbs1",), ("2.pbs1",)]
+    assert list(read_submissions(folder_of(tmp_path))) == made
+    first, second, third = made
+    assert (first.successor, second.predecessor, third.successor) == (second.key, first.key, "")
+    assert first.stdout.endswith("/jobs/1.pbs1.OU")
+    assert first.server_log.endswith("/jobs/all_2_benchmarks.vllm1")
+    assert said[1] == "submitted: all_2_benchmarks as job 2.pbs1 (link 2 of 3)"
+    told = read_job(job_file(folder_of(tmp_path), third.key))
+    assert told.before == (first.key, second.key)
+    assert (access_of(told).concurrency, access_of(told).api_key) == (7, None)
+    assert b"sk-canary" not in b"".join(path.read_bytes() for path in folder_of(tmp_path).iterdir())
+
+
+def test_a_refusal_is_recorded_and_ends_the_chain(tmp_path: Path) -> None:
+    said = list[str]()
+    (job,) = plan_jobs(order(tmp_path, links=3), WORKS, Learnt())
+    made = submit(job, Recorder(refuse=2), tell=said.append)
+    assert [submission.refused for submission in made] == ["", "no such project"]
+    assert said[-1] == "refused: all_2_benchmarks: no such project"
+    assert look_once(made, Recorder()) == []
+
+
+def test_warnings_are_asked_for_in_proportion(tmp_path: Path) -> None:
+    (job,) = plan_jobs(order(tmp_path, SLURM, "cpu", walltime=600), WORKS[:1], Learnt())
+    assert notice(job) == 60
+    (job,) = plan_jobs(order(tmp_path, SLURM, "cpu", walltime=36000), WORKS[:1], Learnt())
+    assert notice(job) == 120
+
+
+def test_a_job_stops_asking_before_its_end_and_drains_within_the_kill_delay(tmp_path: Path) -> None:
+    (job,) = plan_jobs(order(tmp_path, ABCI, "rt_HG", walltime=3600, links=1), WORKS[:1], Learnt())
+    (made,) = submit(job, Recorder(), tell=lambda _: None)
+    told = read_job(job_file(folder_of(tmp_path), made.key))
+    end = ends(told, {"SAITEN_JOB_STARTED": "1000"})
+    assert end == 4600
+    assert ends(told, {"SAITEN_JOB_STARTED": "1000", "SLURM_JOB_END_TIME": "4000"}) == 4000
+    access = with_end(told, end)
+    assert access.part.stop_at == 4600 - 180
+    assert access.part.drain_until == 4600 - 72
+    assert access.drain_seconds == 5.0
+    assert access.part.key == made.key
+
+
+def test_a_job_finds_its_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = plan_jobs(order(tmp_path), WORKS, Learnt())
+    (made,) = submit(job, Recorder(), tell=lambda _: None)
+    told = read_job(job_file(folder_of(tmp_path), made.key))
+    (tmp_path / "7").mkdir()
+    monkeypatch.setenv("JOB_ID", "7")
+    found = enter(replace(told, scratch=(f"{tmp_path}/$NOT_SET", f"{tmp_path}/lost", f"{tmp_path}/$JOB_ID")))
+    assert found["TMPDIR"] == f"{tmp_path}/7"
+    assert "TMPDIR" not in enter(replace(told, scratch=()))
+
+
+def test_the_script_becomes_saiten_in_the_folder_of_the_submission(tmp_path: Path) -> None:
+    place = tmp_path / "it's here"
+    place.mkdir()
+    script = write_script(tmp_path / "job.sh", TSUBAME, place)
+    text = script.read_text()
+    assert text.startswith("#!/bin/bash\n")
+    assert text.splitlines()[-1].startswith("exec ")
+    assert "modules.sh" in text
+    assert f"""cd '{tmp_path}/it'"'"'s here' || exit 4""" in text
+    assert script.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_damaged_job_file_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.job.json"
+    with pytest.raises(UserError, match="cannot read the job file"):
+        read_job(path)
+    path.write_text(json.dumps({"spec": {}}))
+    with pytest.raises(UserError, match="no job file of this version"):
+        read_job(path)
