@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -280,3 +281,23 @@ def test_two_builders_at_once_make_one_environment_that_is_used_again(
     with pytest.raises(UserError, match=r"cannot install tiny-model==2\.0: ERROR: .*a package index must be reachable"):
         environment_python("tiny", requirements, cache=cache, tell=silent)
     assert [entry.name for entry in (cache / "envs").iterdir()] == [first.parent.parent.name]
+
+
+def test_run_serves_any_gguf_file(embedded: Embedded, tmp_path: Path) -> None:
+    model = tmp_path / "publisher" / "small.gguf"
+    model.parent.mkdir()
+    model.symlink_to(embedded.model)
+    command = [sys.executable, "-m", "saiten", "run", str(model), "--benchmarks", "sample_choice_ja", "--slots", "2"]
+    done = subprocess.run(
+        [*command, "--max-samples", "2", "--max-tokens", "8", "--max-model-length", "1024"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "results" / "llamacpp" / "publisher" / "small.gguf"
+    facts = json.loads((run / "run.json").read_text())["server"]
+    assert (facts["server"], facts["slots"], facts["context"]) == ("llamacpp", 2, 1024)
+    assert list(run.glob("saiten.llamacpp*"))
