@@ -1,7 +1,8 @@
 """A model server as a program that takes vLLM's command line: the fault server, with a worker process beside it.
 
 `python served.py MODEL --port N --served-model-name NAME …`, the key in VLLM_API_KEY. SERVED_LATENCY is seconds before
-each answer; SERVED_FAULT is `deaf` (never listens) or `broken` (says why and ends).
+each answer; SERVED_FAULT is `deaf` (never listens), `broken` (says why and ends) or `hangs` (stays silent from the
+fifth question on; not when it is started again).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
 def main() -> int:
-    from tests.helpers.faultd import FaultServer
+    from tests.helpers.faultd import Fault, FaultServer
 
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
@@ -34,7 +35,11 @@ def main() -> int:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
     latency = float(os.environ.get("SERVED_LATENCY", "0"))
     key = os.environ["VLLM_API_KEY"]
-    with FaultServer(models=(options.served_model_name,), port=options.port, key=key, latency=latency):
+    script = []
+    if fault == "hangs" and not (hung := Path(options.model, "hung")).exists():
+        hung.touch()
+        script = [Fault(ordinals=range(5, 1_000_000), hang=True)]
+    with FaultServer(script, models=(options.served_model_name,), port=options.port, key=key, latency=latency):
         time.sleep(1000)
     return 0
 

@@ -124,6 +124,15 @@ def test_a_server_that_dies_twice_ends_the_run_which_can_go_on(tmp_path: Path) -
     assert len(run.ids()) == QUESTIONS
 
 
+def test_a_server_that_hangs_is_started_again(tmp_path: Path) -> None:
+    run = Run(tmp_path, "--stall-seconds", "2", SERVED_FAULT="hangs")
+    status, words = run.finish()
+    assert status == 0, words
+    assert "the model server gave no token for too long; it is started again" in words
+    assert run.json("progress.json")["restarts"] == 1
+    assert len(run.ids()) == len(set(run.ids())) == QUESTIONS
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
 def test_no_server_outlives_saiten(tmp_path: Path, number: signal.Signals) -> None:
     run = Run(tmp_path, SERVED_LATENCY="0.4")

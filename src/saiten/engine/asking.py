@@ -17,7 +17,7 @@ from saiten.engine.lengths import Learner
 from saiten.engine.plan import BenchmarkPlan
 from saiten.engine.progress import BenchmarkProgress, Progress
 from saiten.engine.queue import Item, WorkQueue
-from saiten.engine.served import Keeper, start_server
+from saiten.engine.served import HANG_SECONDS, HANG_STALLS, Keeper, start_server
 from saiten.engine.signals import StopRequest, watch_signals
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
@@ -248,8 +248,14 @@ class Asking:
         if client.endpoint.provider.own_server:
             yield client.follow_load()
         if self.server is not None:
+            stall = self.access.stall_seconds
             keeper = Keeper(
-                server=self.server, client=client, generator=generator, progress=self.progress, notes=self.notes
+                server=self.server,
+                client=client,
+                generator=generator,
+                progress=self.progress,
+                notes=self.notes,
+                hang_seconds=HANG_STALLS * stall if stall else HANG_SECONDS,
             )
             yield keeper.run(self.observer.tell)
 

@@ -62,6 +62,11 @@ class Generator:
         if self.fatal is not None:
             raise self.fatal
 
+    @property
+    def active(self) -> int:
+        """Items that were launched and have not come back."""
+        return self._active
+
     def give_up(self, error: EndpointError) -> None:
         """End the run: nothing will be answered any more, so what is in flight is not waited for."""
         self.fatal = self.fatal or error

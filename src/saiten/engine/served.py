@@ -13,6 +13,10 @@ from saiten.errors import EndpointError
 from saiten.models.client import Client
 from saiten.served import ModelServer, Reached
 
+HANG_SECONDS = 900.0
+"""Longer than any prompt takes to be read: the first token of a long one may be minutes away."""
+HANG_STALLS = 2
+"""As many of the user's own --stall-seconds."""
 RESTARTS = 1
 """How often a server that died is started again: a second death is no accident."""
 
@@ -40,16 +44,18 @@ class Keeper:
     generator: Generator
     progress: Progress
     notes: list[str]
+    hang_seconds: float
+    """Without any token, while choices are in flight, after which the server is taken to be dead."""
 
     async def run(self, tell: Callable[[str], None]) -> None:
         """Start the server again when it dies, until cancelled. Requests wait meanwhile, and are then asked again."""
         while True:
-            await self.server.ended()
+            what = await self._until_down()
             if self.progress.restarts >= RESTARTS:
-                self.generator.give_up(EndpointError("the model server died again after it was started anew"))
+                self.generator.give_up(EndpointError(f"the model server {what} again after it was started anew"))
                 return
             self.progress.restarts += 1
-            tell("the model server died; it is started again, and what was in flight is asked again")
+            tell(f"the model server {what}; it is started again, and what was in flight is asked again")
             self.client.limiter.hold()
             try:
                 await self.server.restart()
@@ -58,4 +64,23 @@ class Keeper:
                 return
             finally:
                 self.client.limiter.resume()
-            self.notes.append("the model server died and was started again")
+            self.notes.append(f"the model server {what} and was started again")
+
+    async def _until_down(self) -> str:
+        """Wait until the server is of no use any more; return what happened to it."""
+        died, hung = asyncio.ensure_future(self.server.ended()), asyncio.ensure_future(self._hung())
+        try:
+            await asyncio.wait({died, hung}, return_when=asyncio.FIRST_COMPLETED)
+            return "died" if died.done() else "gave no token for too long"
+        finally:
+            died.cancel()
+            hung.cancel()
+
+    async def _hung(self) -> None:
+        """Return when choices are in flight and no token came for long: an engine may die and leave its API up."""
+        loop = asyncio.get_running_loop()
+        tokens, since = -1, loop.time()
+        while loop.time() - since < self.hang_seconds:
+            if not self.generator.active or self.client.stats.output_tokens != tokens:
+                tokens, since = self.client.stats.output_tokens, loop.time()
+            await asyncio.sleep(min(5.0, self.hang_seconds / 4))
