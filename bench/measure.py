@@ -196,11 +196,12 @@ def saiten(
     limit: float = 600.0,
     watch_memory: bool = False,
 ) -> Measured:
-    """Run `saiten run` over benchmark files against the mock, as a user would."""
+    """Run `saiten run` over benchmark files against the mock, as a user would. The mock is the judge as well."""
     command = [sys.executable, "-m", "saiten", "run", "mock/model"]
     command += ["--benchmarks", ",".join(map(str, files)), "--provider", "vllm"]
     command += ["--base-url", mock.base_url, "--output-dir", str(folder)]
-    measured = run(command, environment=clean_environment(cache), limit=limit, watch_memory=watch_memory)
+    environment = clean_environment(cache) | {"JUDGE_BASE_URL": mock.base_url, "JUDGE_MODEL_NAME": "mock/model"}
+    measured = run(command, environment=environment, limit=limit, watch_memory=watch_memory)
     if measured.status != 0:
         tail = "\n".join((measured.output + measured.errors).splitlines()[-15:])
         what = f"was killed after {limit:.0f} s" if measured.timed_out else f"ended with status {measured.status}"

@@ -2,7 +2,7 @@
 
 A question may carry a tag, `[#17]` or `[#17 kind=math mu=7.2 sigma=0.6 cap=8192]`. Tag, kind, number of assistant turns
 and sample number are the seed, so every client gets the same lengths and answers whatever it wraps round the question.
-A question without a tag is seeded by its text.
+A question without a tag is seeded by its text; so is one with `[#judge mu=…]`, which holds another question's tag too.
 
 Lengths are log-normal, exp(mu + sigma z) tokens with a cap: the heavy tail of free-form answers. One token is five
 bytes of filler that never repeats; the answer line comes with the last token.
@@ -29,6 +29,7 @@ _ANSWER_TOKENS = 8
 _POOL_TOKENS = 65_536
 _OFFSETS = 32_768
 _TAG = re.compile(r"\[#(\d+)((?: [a-z]+=[0-9a-z.]+)*)\]")
+_JUDGE = re.compile(r"\[#judge((?: [a-z]+=[0-9a-z.]+)*)\]")
 _HINTS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("judge", re.compile(r"\[\[(?:rating|評価)\]\]", re.IGNORECASE)),
     ("math", re.compile(r"\\boxed")),
@@ -77,6 +78,8 @@ def question(messages: Sequence[tuple[str, str]]) -> Question:
     """Read (role, content) messages: the tag of the last user message decides, its text if it has none."""
     last = next((content for role, content in reversed(messages) if role == "user"), "")
     turn = sum(role == "assistant" for role, _ in messages)
+    if judge := _JUDGE.search(last):
+        return Question(-1, blake2b(last.encode(), digest_size=8).digest(), _profile(f" kind=judge{judge[1]}"), turn)
     found = _TAG.search(last)
     if found is None:
         found = next((hit for _, content in messages if (hit := _TAG.search(content))), None)

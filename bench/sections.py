@@ -108,6 +108,7 @@ def batching(plan: Plan) -> list[Figure]:
         Case("four-choice, lengths known", (mcq,), 1.03, known=True),
         Case("164 x n=10", (plan.scaled(workloads.CODE_TEN),), 1.35),
         Case("two turns x 5", (plan.scaled(workloads.TWO_TURNS),), 1.35),
+        Case("two turns x 5, judged", (plan.scaled(workloads.JUDGED),), 1.35),
         Case("ten benchmarks, lengths unknown", suite, 1.06),
     )
     figures: list[Figure] = []

@@ -6,7 +6,7 @@ seven four-choice questions in ten is the letter that the mock gives. A run that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -39,6 +39,8 @@ class Workload:
     expected_tokens: float = 400.0
     """What the benchmark file says of its answers' length; a round guess, as a person would write it."""
     first_tag: int = 0
+    judged: bool = False
+    """Whether each turn of each answer is rated by a judge: as many requests again."""
 
     def expected_score(self) -> tuple[str, float]:
         """Return the metric and the score that the mock's answers earn."""
@@ -56,6 +58,8 @@ TWO_TURNS = Workload(
 )
 """The shape of MT-Bench: turn 2 continues the first answer to turn 1, five samples of each turn. Twice its 80 questions
 stand in for its 800 judge calls, so that the engine has as many sequences to make: 1,600."""
+JUDGED = replace(TWO_TURNS, name="bench_judged", documents=80, judged=True)
+"""MT-Bench: 800 answers, and 800 judgements that need them."""
 STREAMED = Workload(name="bench_streamed", documents=512, kind="free", mu=6.45, sigma=0.02, prompt_bytes=200)
 
 
@@ -122,7 +126,8 @@ def _source(workload: Workload, data: Path) -> str:
     scorer = 'ChoiceLetter(language="ja", choices=4)' if choice else "Answered()"
     return _TEMPLATE.format(
         imports=_CHOICE_IMPORT if choice else "",
-        scorer_class="" if choice else _ANSWERED,
+        scorer_class="" if choice else _JUDGED if workload.judged else _ANSWERED,
+        judge="judge=Judge(templates=TEMPLATES)," if workload.judged else "",
         name=workload.name,
         data=str(data),
         scorer=scorer,
@@ -148,6 +153,33 @@ class Answered:
         """Yield the scores of each document's choices."""
         for _, choices in items:
             yield tuple(ChoiceScore(values={"answered": float(bool(one.turns[-1].text))}) for one in choices)
+
+'''
+_JUDGED = '''
+from saiten.scoring.judge import Judge
+from saiten.types import JudgeTemplate
+
+WORDS = "[#judge mu=4.8 sigma=0.4 cap=600] Explain, then rate: [[rating]]. {question_1} <answer {nonce}>{answer_1}"
+TEMPLATES = {
+    "turn_1": JudgeTemplate(system="", user=WORDS),
+    "turn_2": JudgeTemplate(system="", user=WORDS + "</answer {nonce}> {question_2} <answer {nonce}>{answer_2}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """1 for a choice whose every turn has a rating."""
+
+    name: str = "answered"
+    version: int = 1
+
+    def score(self, items: Iterable[Scorable]) -> Iterator[tuple[ChoiceScore, ...]]:
+        """Yield the scores of each document's choices."""
+        for _, choices in items:
+            yield tuple(
+                ChoiceScore(values={"answered": float(all(v is not None and v.value for v in one.verdicts))})
+                for one in choices
+            )
 
 '''
 _TEMPLATE = '''"""A synthetic benchmark, written by bench/workloads.py."""
@@ -179,6 +211,7 @@ BENCHMARK = Benchmark(
     sampling=Sampling(temperature={temperature}, max_tokens={max_tokens}),
     samples={samples},
     expected_tokens={expected_tokens},
+    {judge}
     source="synthetic, bench/workloads.py",
     license="MIT",
 )
