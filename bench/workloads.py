@@ -58,8 +58,9 @@ TWO_TURNS = Workload(
 )
 """The shape of MT-Bench: turn 2 continues the first answer to turn 1, five samples of each turn. Twice its 80 questions
 stand in for its 800 judge calls, so that the engine has as many sequences to make: 1,600."""
-JUDGED = replace(TWO_TURNS, name="bench_judged", documents=80, judged=True)
-"""MT-Bench: 800 answers, and 800 judgements that need them."""
+JUDGED = replace(TWO_TURNS, name="bench_judged", documents=80, cap=2048, judged=True)
+"""MT-Bench: 800 answers, and 800 judgements that need them. Answers of 2,048 tokens are the 8,192 characters that are
+judged; with longer ones the longest conversation alone decides how long everything takes."""
 STREAMED = Workload(name="bench_streamed", documents=512, kind="free", mu=6.45, sigma=0.02, prompt_bytes=200)
 
 
