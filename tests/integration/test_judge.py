@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections import Counter
 from collections.abc import Mapping
@@ -14,8 +15,10 @@ import pytest
 
 from tests.helpers.command import Saiten
 from tests.helpers.conversations import judge_answer, judged_answers, model_answer, rating_of, talks
+from tests.helpers.extras import needs
 from tests.helpers.fault_answers import Reply
 from tests.helpers.faultd import Fault, FaultServer
+from tests.helpers.mirror import mirror_environment
 
 KEY = "sk-judge-canary-0123456789"
 
@@ -127,6 +130,35 @@ def test_own_continuation_is_another_measurement_and_named_in_the_results(saiten
         both = saiten.run(model.base_url, [file], *seed, "--accept-changes", *arguments(judge))
         assert both.returncode == 0, both.stderr
         assert len(model.ledger) == asked + 2 * 3  # first turns are shared, second ones are other choices
+
+
+def test_80_real_conversations_in_both_languages_give_all_their_rows(saiten: Saiten) -> None:
+    needs("judge")
+
+    def model_says(prompt: str, index: int) -> str:
+        return f"{prompt[:200]} について、{index} 番目の回答です。"
+
+    def judge_says(prompt: str, _index: int) -> str:
+        return f"Rating: [[{1 + len(prompt) % 10}]]" if judged_answers(prompt) else "yes"
+
+    with FaultServer(answer=model_says) as model, judge_server(answer=judge_says) as judge:
+        environment = mirror_environment(saiten.folder, "mt_bench_ja", "mt_bench_en")
+        names = ["swallow|japanese_mt_bench|0|0", "swallow|english_mt_bench|0|0"]
+        done = saiten.run(model.base_url, names, "--seed", "1", *arguments(judge), extra=environment)
+        assert done.returncode == 0, done.stderr
+        sampled = 2 * 40 * 5 * 2 + 2 * 40 * 1 * 2  # half of the eight categories are greedy
+        assert len(model.ledger) == sampled
+        assert {entry.body["temperature"] for entry in model.ledger} == {0.0, 0.1, 0.7}
+        shown = [entry.prompt for entry in judge.ledger if re.search("Reference answer|参照回答]", entry.prompt)]
+        assert len(set(shown)) == 2 * 30 * 2
+    for numbers in saiten.numbers().values():
+        assert numbers["documents"] == 80
+        assert numbers["evidence"]["scored"] == numbers["evidence"]["due"] == 80 * 5 * 2
+    aggregated = saiten.aggregated()
+    rows = {name: aggregated["results"][name] for name in aggregated["tasks"][57:88]}
+    assert len(rows) == 31
+    assert all(re.match("(japanese|english)_mtbench_", name) for name in rows)
+    assert all(0 < value <= 1 for value in rows.values()), rows
 
 
 def test_greedy_copies_and_equal_answers_share_a_judgement(saiten: Saiten) -> None:

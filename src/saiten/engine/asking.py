@@ -135,7 +135,7 @@ class Asking:
         if executor is not None and executor.failures:
             self.notes.append(f"{executor.failures} programs could not be executed: the sandbox failed")
         if judging is not None:
-            self.notes.extend(f"judge: {note}" for note in judging.client.stats.notes)
+            self.notes.extend(f"judge: {note}" for note in told_by(judging.client))
             if judging.failures:
                 self.notes.append(f"{judging.failures} judgements failed: the same command again asks for them")
             failure = failure or judging.fatal
@@ -232,12 +232,7 @@ class Asking:
                 return error
             finally:
                 await ended(helpers)
-                self.notes.extend(client.stats.notes)
-                if client.stats.possible_double_charges:
-                    self.notes.append(
-                        f"{client.stats.possible_double_charges} requests were sent again although the first may have "
-                        "been billed: the connection broke before the answer was complete"
-                    )
+                self.notes.extend(told_by(client))
                 for learner in learners.values():
                     learner.save()
         return None
@@ -302,6 +297,16 @@ async def ended(tasks: Sequence[asyncio.Future[None]]) -> None:
     for found in await asyncio.gather(*tasks, return_exceptions=True):
         if found is not None and not isinstance(found, asyncio.CancelledError):
             raise found
+
+
+def told_by(client: Client) -> Iterator[str]:
+    """Yield what a client has to say at its end."""
+    yield from client.stats.notes
+    if client.stats.possible_double_charges:
+        yield (
+            f"{client.stats.possible_double_charges} requests were sent again although the first may have "
+            "been billed: the connection broke before the answer was complete"
+        )
 
 
 def first_leaf(errors: BaseExceptionGroup[SaitenError]) -> SaitenError:

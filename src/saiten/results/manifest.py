@@ -49,7 +49,15 @@ def describe(benchmark: Benchmark, samples: int, revisions: dict[str, str]) -> d
         "prompt_hash": prompt_hash(benchmark),
         "dataset": benchmark.dataset.path,
         "dataset_revisions": revisions,
-    }
+    } | judge_described(benchmark)
+
+
+def judge_described(benchmark: Benchmark) -> dict[str, Any]:
+    """Return which words a benchmark's judge is asked with; nothing without a judge. They may change: see BELONGS."""
+    if benchmark.judge is None:
+        return {}
+    words = msgspec.json.encode(benchmark.judge.templates, order="deterministic")
+    return {"judge_prompt_hash": hashlib.blake2b(words, digest_size=8).hexdigest()}
 
 
 def specified(value: Any) -> dict[str, Any]:
