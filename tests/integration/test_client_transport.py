@@ -12,6 +12,11 @@ import resource
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -146,16 +151,16 @@ async def test_a_proxy_that_opens_a_tunnel_does_not_see_the_key(monkeypatch: pyt
         async with asking(endpoint("https://nohost.invalid/v1", "custom", SECRET)) as bench:
             with pytest.raises(EndpointError):
                 await bench.client.check()
-    assert server.other == ["CONNECT nohost.invalid:443"]
+    assert set(server.other) == {"CONNECT nohost.invalid:443"}
     assert "Proxy-Authorization: Basic" in server.heads[0]
-    assert SECRET not in server.heads[0]
+    assert SECRET not in "".join(server.heads)
 
 
 @in_loop
 async def test_running_out_of_file_descriptors_shrinks_and_loses_nothing() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with FaultServer(latency=0.02) as server:
-        async with asking(endpoint(server.base_url), ClientOptions(concurrency=64)) as bench:
+    with elsewhere("latency=0.02") as base_url:  # in a process of its own, or it would lack descriptors, too
+        async with asking(endpoint(base_url), ClientOptions(concurrency=64)) as bench:
             await bench.one("first")
             opened = 64 - connection_room_left(soft)
             resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 24, hard))
@@ -170,6 +175,22 @@ async def test_running_out_of_file_descriptors_shrinks_and_loses_nothing() -> No
 def connection_room_left(soft: int) -> int:
     """Return 64 minus the descriptors that are open now."""
     return 64 - len(list(Path("/proc/self/fd").iterdir())) if soft else 0
+
+
+@contextmanager
+def elsewhere(options: str) -> Iterator[str]:
+    """Run a FaultServer in another process; give its base URL."""
+    script = (
+        "import sys\nfrom tests.helpers.faultd import FaultServer\n"
+        f"with FaultServer({options}) as server:\n    print(server.base_url, flush=True)\n    sys.stdin.read()"
+    )
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
 
 
 def test_the_soft_limit_of_open_files_is_raised() -> None:
@@ -464,3 +485,13 @@ async def test_a_text_that_ignores_the_token_limit_is_kept_within_the_cap() -> N
             generation = await bench.one("a")
     assert len(generation.text or "") == 1_600_000
     assert generation.repetition is not None
+
+
+@in_loop
+async def test_a_packed_answer_is_unpacked() -> None:
+    body = json.dumps({"choices": [{"message": {"content": "B"}, "finish_reason": "stop"}]}).encode()
+    for packed in (gzip.compress(body), zlib.compress(body)):
+        name = "gzip" if packed[:2] == b"\x1f\x8b" else "deflate"
+        with FaultServer([Fault(body=packed, headers=(("Content-Encoding", name),))]) as server:
+            async with asking(endpoint(server.base_url), ClientOptions(stream=False)) as bench:
+                assert (await bench.one("a")).text == "B"

@@ -282,13 +282,15 @@ def _form_failure(status: int, error: ErrorBody, sent: Sent, said: str) -> Failu
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Return how many seconds the server asks to wait: Retry-After-Ms, or Retry-After as seconds or HTTP date.
 
+    Names of headers are in lower case.
+
     None where nothing sensible is asked: zero, the past, or words that nobody understands.
     Source: RFC 9110, section 10.2.3; Retry-After-Ms is OpenAI's and Azure's.
     """
     wanted: float | None = None
-    if (text := headers.get("Retry-After-Ms")) is not None:
+    if (text := headers.get("retry-after-ms")) is not None:
         wanted = _number(text, 1000.0)
-    if wanted is None and (text := headers.get("Retry-After")) is not None:
+    if wanted is None and (text := headers.get("retry-after")) is not None:
         wanted = _number(text, 1.0)
         if wanted is None:
             try:
