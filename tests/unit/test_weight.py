@@ -11,7 +11,17 @@ import pytest
 from saiten.benchmarks.index import builtin
 from tests.helpers.faultd import FaultServer
 
-HEAVY = {"aiohttp", "uvloop", "pyarrow", "huggingface_hub", "sympy", "math_verify", "latex2sympy2_extended", "rich"} | {
+HEAVY = {
+    "aiohttp",
+    "httptools",
+    "uvloop",
+    "pyarrow",
+    "huggingface_hub",
+    "sympy",
+    "math_verify",
+    "latex2sympy2_extended",
+    "rich",
+} | {
     "torch",
     "transformers",
     "vllm",
@@ -85,9 +95,9 @@ def test_a_whole_run_of_one_benchmark_loads_no_other_benchmarks_library(
     assert names & SCORING == set()
 
 
-def test_the_map_loads_no_heavy_library_but_the_http_client() -> None:
+def test_the_map_loads_no_heavy_library_but_the_parser_of_http() -> None:
     names = loaded("import saiten.evaluate")
-    assert names & (HEAVY - {"aiohttp", "msgspec", "uvloop"}) == set()
+    assert names & (HEAVY - {"httptools", "msgspec", "uvloop"}) == set()
 
 
 def test_the_package_offers_its_function_and_not_the_module_of_that_name() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from posixpath import normpath
 from urllib.parse import quote, urlsplit
 
 from saiten.models import failures
@@ -212,7 +213,8 @@ class Transport:
         """Return the head of a request, up to the length of its body. The key goes to the endpoint, not to a proxy."""
         if (method, route) not in self._heads:
             parts = urlsplit(self._endpoint.url(route))
-            target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+            path = normpath(parts.path) if "/../" in parts.path else parts.path
+            target = quote(path or "/", safe="/%:@!$&'()*+,;=~-._")
             if parts.query:
                 target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
             host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()

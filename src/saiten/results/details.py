@@ -57,7 +57,7 @@ class DetailsWriter:
         if self._process is not None:
             return
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "saiten.results.details_main"],
+            [sys.executable, "-P", "-m", "saiten.results.details_process"],
             bufsize=PIPE_BYTES,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""`python -m saiten.results.details_main`: turns the messages on its standard input into parquet files.
+"""The process behind `details.DetailsWriter`: turns the messages on its standard input into parquet files.
 
 Ends with the stream. Memory is bounded by the row groups, not by the number of documents.
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +91,6 @@ class BenchmarkFiles:
         """Remove what was written; the old files stay."""
         with contextlib.suppress(BrokenOff), self._stack:
             raise BrokenOff
-
-
-class NoPandas(MetaPathFinder):
-    """Finds no pandas: pyarrow loads it wherever it is installed, 60 MB and half a second for nothing."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        """Raise ImportError for pandas. (None in `sys.modules` does not do: compiled modules take it for pandas.)"""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
 
 
 class BrokenOff(Exception):  # noqa: N818  # a reason to stop, not an error
@@ -284,8 +274,3 @@ def main() -> int:
         if files is not None:
             files.discard()
     return Exit.BUG
-
-
-if __name__ == "__main__":
-    sys.meta_path.insert(0, NoPandas())
-    sys.exit(main())

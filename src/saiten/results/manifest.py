@@ -22,7 +22,7 @@ from saiten.results.files import write_json
 from saiten.results.layout import Layout
 from saiten.types import Benchmark, RunSpec
 
-PACKAGES = ("aiohttp", "latex2sympy2-extended", "math-verify", "msgspec", "sympy")
+PACKAGES = ("latex2sympy2-extended", "math-verify", "msgspec", "sympy")
 BELONGS = (
     *("model", "model_revision", "provider", "system_message", "sampling", "provider_sampling"),
     *("reasoning_parser", "prompts", "continuation"),

@@ -6,15 +6,16 @@ the port. So ready means: a wrong key is refused, and ours gets a token.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import secrets
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import aiohttp
+from typing import Any
+from urllib.parse import urlsplit
 
 _REFUSED = (401, 403)
+MOST_BYTES = 1 << 20
 
 
 class State(Enum):
@@ -35,19 +36,24 @@ class Health:
 
 
 async def probe(base_url: str, *, api_key: str, model: str, timeout_seconds: float) -> Health:
-    """Ask the server at `base_url` (ending in `/v1`) for one token, first with a wrong key, then with ours."""
-    import aiohttp
+    """Ask the server at `base_url` (`http://…/v1`) for one token, first with a wrong key, then with ours.
 
-    timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=min(5.0, timeout_seconds))
+    `timeout_seconds`: for connecting, and for each answer.
+    """
+    return await asyncio.to_thread(_probe, base_url, api_key, model, timeout_seconds)
+
+
+def _probe(base_url: str, api_key: str, model: str, seconds: float) -> Health:
+    from http.client import HTTPException
+
     try:
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-            status, answer = await _one_token(session, base_url, secrets.token_hex(16), model)
-            if status == 200:
-                return Health(state=State.FOREIGN, detail="a server that takes any key")
-            if status not in _REFUSED:
-                return Health(state=State.NOT_YET, detail=f"status {status}: {_words(answer)}")
-            status, answer = await _one_token(session, base_url, api_key, model)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        status, answer = _one_token(base_url, secrets.token_hex(16), model, seconds)
+        if status == 200:
+            return Health(state=State.FOREIGN, detail="a server that takes any key")
+        if status not in _REFUSED:
+            return Health(state=State.NOT_YET, detail=f"status {status}: {_words(answer)}")
+        status, answer = _one_token(base_url, api_key, model, seconds)
+    except (HTTPException, OSError) as error:
         return Health(state=State.NOT_YET, detail=str(error) or type(error).__name__)
     if status in _REFUSED:
         return Health(state=State.FOREIGN, detail="a server that refuses our key")
@@ -56,17 +62,26 @@ async def probe(base_url: str, *, api_key: str, model: str, timeout_seconds: flo
     return Health(state=State.NOT_YET, detail=f"status {status}: {_words(answer)}")
 
 
-async def _one_token(session: aiohttp.ClientSession, base_url: str, key: str, model: str) -> tuple[int, Any]:
+def _one_token(base_url: str, key: str, model: str, seconds: float) -> tuple[int, Any]:
     """Return the status and the decoded body. The completions route works for base models too: no chat template."""
-    body = {"model": model, "prompt": "1", "max_tokens": 1, "temperature": 0}
-    headers = {"Authorization": f"Bearer {key}"}
-    async with session.post(f"{base_url}/completions", json=body, headers=headers, allow_redirects=False) as response:
-        if response.content_type != "application/json":
-            return response.status, (await response.content.read(200)).decode(errors="replace")
-        try:
-            return response.status, await response.json()
-        except ValueError:
-            return response.status, "malformed JSON"
+    from http.client import HTTPConnection
+
+    parts = urlsplit(base_url)
+    connection = HTTPConnection(parts.netloc, timeout=seconds)
+    try:
+        body = {"model": model, "prompt": "1", "max_tokens": 1, "temperature": 0}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        connection.request("POST", f"{parts.path}/completions", json.dumps(body), headers)
+        response = connection.getresponse()
+        text = response.read(MOST_BYTES)
+    finally:
+        connection.close()
+    if not response.headers.get("Content-Type", "").startswith("application/json"):
+        return response.status, text[:200].decode(errors="replace")
+    try:
+        return response.status, json.loads(text)
+    except ValueError:
+        return response.status, "malformed JSON"
 
 
 def _words(answer: object) -> str:
