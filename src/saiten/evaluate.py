@@ -22,7 +22,7 @@ from saiten.benchmarks import Selected, select
 from saiten.benchmarks.extras import require_extras
 from saiten.datasets import DataContext
 from saiten.engine.asking import Asking, Observer
-from saiten.engine.cost import Prices, run_budget, stored_cost
+from saiten.engine.cost import Prices, expected_cost, first_width, run_budget, stored_cost
 from saiten.engine.judgement import unjudged
 from saiten.engine.plan import BenchmarkPlan, plan_benchmark
 from saiten.engine.presence import heartbeats, refuse_second
@@ -121,6 +121,18 @@ def standing(spec: RunSpec, layout: Layout, part: Part) -> dict[str, tuple[int, 
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, part)
         return {plan.benchmark.name: (plan.due, plan.due - choices_owed([plan])) for plan in plans}
+
+
+def expected_costs(spec: RunSpec, access: Access, layout: Layout) -> dict[str, float] | None:
+    """Guess what the owed answers of each benchmark cost at the model's endpoint; None where its price is not known."""
+    endpoint = resolve_endpoint(spec, access, os.environ)
+    price = endpoint.provider.price(endpoint.model)
+    if price is None:
+        return None
+    width = first_width(endpoint, access)
+    with ExitStack() as stack:
+        plans = plan_run(spec, layout, stack, access.part)
+        return {plan.benchmark.name: expected_cost([plan], price, width) for plan in plans}
 
 
 def own_server(spec: RunSpec, access: Access, endpoint: Endpoint, layout: Layout) -> ModelServer | None:

@@ -81,6 +81,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
         walltime=args.walltime,
         links=args.chain,
         needs_server=provider.own_server and "base_url" not in job.access,
+        paid=provider.paid,
         save_details=job.save_details,
         accept_changes=job.accept_changes,
         environment=job.environment,

@@ -6,7 +6,7 @@ import argparse
 import copy
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,6 +159,7 @@ def order_of(args: argparse.Namespace) -> Order:
         walltime=args.walltime,
         links=args.chain,
         needs_server=provider.own_server and access.base_url is None,
+        paid=provider.paid,
         save_details=not args.no_details,
     )
     check_key(order, provider.key_variable)
@@ -198,6 +199,7 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
     if not asks_hub:
         os.environ["HF_HUB_OFFLINE"] = "1"
     spec, works = order.spec, []
+    costs = costs_of(order, asks_hub=asks_hub) if order.paid else {}
     for selected in select(spec.benchmarks):
         benchmark = selected.benchmark
         counts: tuple[int | None, int] = (None, 0)
@@ -213,10 +215,23 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
                 samples=spec.samples or benchmark.samples,
                 due=counts[0],
                 answered=counts[1],
+                cost=costs.get(benchmark.name),
                 limited=spec.max_samples is not None,
             )
         )
     return works
+
+
+def costs_of(order: Order, *, asks_hub: bool) -> Mapping[str, float]:
+    """Return what the answers of each benchmark are expected to cost, as far as that is known."""
+    from saiten.evaluate import expected_costs
+
+    try:
+        return expected_costs(order.spec, order.access, order.layout) or {}
+    except UserError:
+        if asks_hub:
+            raise
+        return {}
 
 
 def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace) -> int:

@@ -38,6 +38,8 @@ class Work:
     due: int | None = None
     """Choices of the whole run; None: its data is not here."""
     answered: int = 0
+    cost: float | None = None
+    """What its answers are expected to cost at a provider, in the currency of its price; None: not known."""
     limited: bool = False
     """Whether only a part of the documents is asked (--max-samples)."""
 

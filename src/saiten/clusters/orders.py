@@ -42,6 +42,8 @@ class Order:
     """Jobs in a row; None: as many as the estimate needs."""
     needs_server: bool = True
     """Whether jobs start a model server."""
+    paid: bool = False
+    """Whether answers cost money."""
     save_details: bool = True
     accept_changes: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Planned:
     shard: int
     part: str
     """Name of its heartbeat; empty where it asks the whole run."""
+    parts: int = 1
+    """Jobs that share the run, and its budget."""
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
@@ -110,7 +114,14 @@ def plan_jobs(order: Order, works: Sequence[Work], learnt: Learnt) -> list[Plann
     jobs = pack([Size(work=work, expected=learnt.expect(work, model, kind)) for work in works], rules)
     whole = len(jobs) == 1 and order.shards == 1
     return [
-        Planned(order=order, packed=packed, name=name, shard=shard, part="" if whole else name)
+        Planned(
+            order=order,
+            packed=packed,
+            name=name,
+            shard=shard,
+            part="" if whole else name,
+            parts=len(jobs) * order.shards,
+        )
         for packed in jobs
         for shard in range(order.shards)
         for name in [named(packed, shard, order.shards)]
@@ -140,11 +151,23 @@ def describe(planned: Sequence[Planned]) -> Iterator[str]:
         for size in packed.sizes:
             work, expected = size.work, size.expected
             owed = "" if work.owed is None else f", {work.owed:,} of {work.due:,} choices"
+            cost = "" if work.cost is None else f"; about {work.cost:,.2f} at {order.spec.provider}'s price"
             yield (
                 f"  {work.benchmark.language} {work.benchmark.name}{owed}: "
-                f"{clock(round(expected.seconds / order.shards))}, {expected.source}"
+                f"{clock(round(expected.seconds / order.shards))}, {expected.source}{cost}"
             )
     yield total(planned)
+    yield from api_cost(planned)
+
+
+def api_cost(planned: Sequence[Planned]) -> Iterator[str]:
+    """Yield what the answers of providers cost in all, and whose price is not known."""
+    works = [(job, size.work) for job in planned if job.order.paid and not job.shard for size in job.packed.sizes]
+    known = [work.cost for _, work in works if work.cost is not None]
+    if known:
+        yield f"answers of providers: about {sum(known):,.2f} in all, in the currency of providers.yaml"
+    for model in dict.fromkeys(job.order.spec.model for job, work in works if work.cost is None):
+        yield f"answers of {model}: the cost is not known; write its price into providers.yaml"
 
 
 def total(planned: Sequence[Planned]) -> str:

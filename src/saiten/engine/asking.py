@@ -84,8 +84,8 @@ class Asking:
         stop = StopRequest()
         commit = GroupCommit()
         for plan in self.plans:
-            commit.add(plan.generations.writer)
-            commit.add(plan.judgements.writer)
+            for journal in (plan.generations, plan.judgements):
+                commit.add(journal.writer, journal.rescue)
         failure: SaitenError | None = None
         with watch_signals(stop, self.observer.tell):
             try:

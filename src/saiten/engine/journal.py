@@ -49,7 +49,6 @@ class Journal(Generic[RecordT]):
         self.damages: list[Damage] = []
         self.writer = Writer(folder / f"{writer}.jsonl")
         self._own: int | None = None
-        self.writer.on_removed = self.rescue
 
     def scan(self) -> Iterator[tuple[int, RecordT]]:
         """Yield (location, record) of everything readable, file by file in name order."""

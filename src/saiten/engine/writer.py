@@ -38,8 +38,6 @@ class Writer:
         self.synced = 0
         self.pending: list[bytes] = []
         """Lines that could not be written yet (disk full); kept in memory and tried again."""
-        self.on_removed: Callable[[], None] = self.rescue
-        """What to do when somebody removed the file."""
 
     @property
     def end(self) -> int:
@@ -185,6 +183,7 @@ class GroupCommit:
 
     def __init__(self) -> None:
         self._writers: list[Writer] = []
+        self._rescues: dict[Writer, Callable[[], None]] = {}
         self._wanted = asyncio.Event()
         self._committed = asyncio.Condition()
         self._hurry = asyncio.Event()
@@ -192,9 +191,10 @@ class GroupCommit:
         """Monotonic time since which the file system takes nothing; None when all is well."""
         self.reason = ""
 
-    def add(self, writer: Writer) -> None:
-        """Watch a writer."""
+    def add(self, writer: Writer, rescue: Callable[[], None] | None = None) -> None:
+        """Watch a writer. `rescue` is called when somebody removed its file."""
         self._writers.append(writer)
+        self._rescues[writer] = rescue or writer.rescue
 
     def written(self) -> None:
         """Say that something was appended (or refused)."""
@@ -230,7 +230,7 @@ class GroupCommit:
         dirty = [writer for writer in self._writers if writer.synced < writer.end]
         for writer in dirty:
             if writer.removed:
-                writer.on_removed()
+                self._rescues[writer]()
         if dirty:
             await asyncio.to_thread(sync_all, dirty)
         async with self._committed:

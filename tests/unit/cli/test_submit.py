@@ -83,6 +83,23 @@ def test_a_key_that_only_the_shell_has_is_refused(
     assert main(words) == 0
 
 
+def test_the_plan_tells_what_a_provider_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-canary-0123456789\n")
+    (tmp_path / ".env").chmod(0o600)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    words = ["submit", "gpt-4o", *WHERE, "--provider", "openai", "--benchmarks", "sample_math", "--dry-run"]
+    assert main(words) == 0
+    assert "answers of gpt-4o: the cost is not known" in capsys.readouterr().out
+    (tmp_path / "providers.yaml").write_text("openai:\n  prices: {gpt-4o: {input: 2.5, output: 1000000}}\n")
+    monkeypatch.setenv("REPO_PATH", str(tmp_path))
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "at openai's price" in shown
+    assert "answers of providers: about " in shown
+
+
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="--yes"):
         agreed(lambda _: "y")

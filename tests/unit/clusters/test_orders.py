@@ -127,6 +127,12 @@ def test_a_refusal_is_recorded_and_ends_the_chain(tmp_path: Path) -> None:
     assert look_once(made, Recorder()) == []
 
 
+def test_jobs_that_share_a_run_share_its_budget(tmp_path: Path) -> None:
+    jobs = plan_jobs(order(tmp_path, access=Access(max_cost=6.0), alone=True, shards=2), WORKS, Learnt())
+    (made,) = submit(jobs[0], Recorder(), tell=lambda _: None)
+    assert access_of(read_job(job_file(folder_of(tmp_path), made.key))).max_cost == 1.5
+
+
 def test_warnings_are_asked_for_in_proportion(tmp_path: Path) -> None:
     (job,) = plan_jobs(order(tmp_path, SLURM, "cpu", walltime=600), WORKS[:1], Learnt())
     assert notice(job) == 60
