@@ -20,6 +20,7 @@ import msgspec
 
 from saiten.benchmarks import Selected, select
 from saiten.benchmarks.extras import require_extras
+from saiten.benchmarks.packs.pack import naming_pack, with_prompts
 from saiten.datasets import DataContext
 from saiten.engine.asking import Asking, Observer
 from saiten.engine.cost import Prices, expected_cost, first_width, run_budget, stored_cost
@@ -79,6 +80,7 @@ def evaluate(
         Interrupted: a signal asked to stop. In all three cases what was answered is stored.
     """
     started = time.time()
+    spec = naming_pack(spec)
     endpoint = resolve_endpoint(spec, access, os.environ)
     progress = starting(spec, access.part)
     refuse_second(layout.run, progress)
@@ -199,7 +201,7 @@ def layout_hint(directory: Path) -> str:
 
 def select_part(spec: RunSpec, part: Part) -> list[Selected]:
     """Return the benchmarks of a run that belong to a part of it."""
-    chosen = select(spec.benchmarks)
+    chosen = with_prompts(select(spec.benchmarks), spec.prompts)
     return [selected for selected in chosen if not part.benchmarks or selected.benchmark.name in part.benchmarks]
 
 

@@ -93,6 +93,8 @@ class Document:
     """The gold answer as the scorer wants it."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What else the scorer or verifier needs (tests, entry point, category …)."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What fills the places of the prompt, by name. A prompt pack fills its own prompt with it."""
     sampling: Sampling | None = None
     """Overrides the benchmark's sampling for this document (MT-Bench: temperature by category)."""
 
@@ -425,7 +427,7 @@ class RunSpec:
     reasoning_parser: str | None = None
     """Parser that tells reasoning from answer in the text, e.g. deepseek_r1_markup; only for servers that do not."""
     prompts: str | None = None
-    """Prompt pack; None: saiten's own prompts."""
+    """Prompt pack that saiten prompts import made, in place of saiten's own prompts; recorded as NAME@HASH."""
     server: ServerSpec = field(default_factory=ServerSpec)
     """How the model is served, where saiten serves it."""
     continuation: Literal["first", "own"] | None = None

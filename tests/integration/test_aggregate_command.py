@@ -53,8 +53,11 @@ def test_all_starts_of_a_run_stand_in_one_file(saiten: Saiten) -> None:
 def test_several_runs_make_one_sheet(saiten: Saiten) -> None:
     with FaultServer() as server:
         file = rows_of(saiten, "first")
+        block = saiten.folder / "custom_model_settings/vllm/test-model.yaml"
+        block.parent.mkdir(parents=True)
+        block.write_text('hot:\n  temperature: 1.0\n  version: "1"\n')
         assert saiten.run(server.base_url, [file]).returncode == 0
-        assert saiten.run(server.base_url, [file], "--settings", "hot", "--temperature", "1").returncode == 0
+        assert saiten.run(server.base_url, [file], "--settings", "hot").returncode == 0
     done = saiten("aggregate", "test-model", "--csv")
     assert done.returncode == 0
     lines = list(csv.DictReader(io.StringIO(done.stdout)))

@@ -187,6 +187,8 @@ MESSAGES = [
     ("score", ["score", "."], Exit.CONFIGURATION),
     ("aggregate", ["aggregate", "org/lost"], Exit.CONFIGURATION),
     ("aggregate", ["aggregate", "--from", "."], Exit.CONFIGURATION),
+    ("prompts", ["prompts", "import", "--from", "."], Exit.CONFIGURATION),
+    ("prompts", ["prompts", "show", "lost"], Exit.CONFIGURATION),
     ("tasks", ["tasks", "show", "jmlu"], Exit.USAGE),
     ("tasks", ["tasks", "show", "ifbench_singleturn"], Exit.USAGE),
     ("tasks", ["tasks", "show", "jmmlu:anatomi"], Exit.USAGE),
@@ -294,6 +296,7 @@ def quiet_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "UV_CACHE",
     ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
 
 
 # ------------------------------------------------------------------------------------------------- the examples

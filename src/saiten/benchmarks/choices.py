@@ -34,9 +34,17 @@ def choice_document(row: Row, prompt: str, question: str, options: Sequence[str]
     return Document(
         id=row_id(row, question, *options),
         turns=(fill(prompt, values),),
+        fields={"question": question} | option_fields(options),
         target=letters[gold],
         extra={"choices": len(options)},
     )
+
+
+def option_fields(options: Sequence[str]) -> dict[str, str]:
+    """Return what a prompt may have of the options: all in lines, the allowed letters, and each alone (`option_a`)."""
+    letters = ascii_uppercase[: len(options)]
+    each = {f"option_{letter.lower()}": option for letter, option in zip(letters, options, strict=True)}
+    return {"choices": lettered(options), "letters": ", ".join(letters), **each}
 
 
 def numbered_options(row: Row, most: int = 10) -> tuple[list[str], int]:

@@ -26,6 +26,7 @@ def document(row: Row) -> Document:
     return Document(
         id=str(row["question_id"]),
         turns=turns,
+        fields={"turn": turns[0]},
         target=references[0] if references else "",
         extra={"category": category, "references": references},
         sampling=Sampling(temperature=TEMPERATURES.get(category, 0.0)),

@@ -26,6 +26,7 @@ COMMANDS = {
     "tasks": "list, show and check benchmarks",
     "settings": "show which settings a run uses and where each comes from; check settings files",
     "probe": "ask a provider what it honours, and print an entry for providers.yaml",
+    "prompts": "import the prompts of the system that saiten follows, show them, compare them",
     "data": "fetch, lock and verify datasets",
     "setup": "install vLLM in a version of your choice, and show what is installed",
     "serve": "serve a model until you stop it, as saiten run would",

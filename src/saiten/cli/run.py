@@ -17,7 +17,8 @@ from saiten.types import Access, RunSpec, Sampling, ServerSpec
 if TYPE_CHECKING:
     from saiten.models.provider_table import Provider
 
-SPEC = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision", "reasoning_parser")
+MEASURED = ("provider", "settings", "samples", "max_samples", "system_message", "model_revision")
+SPEC = (*MEASURED, "reasoning_parser", "prompts")
 JUDGE_SPEC = ("continuation", "judge_model", "judge_reasoning_effort")
 JUDGE_ACCESS = ("judge_base_url", "judge_concurrency", "judge_alias")
 SAMPLING = Sampling.__slots__

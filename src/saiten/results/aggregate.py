@@ -62,20 +62,22 @@ def _aggregated_run(layout: Layout, *, allow_debug: bool) -> dict[str, Any]:
 def aggregated(
     folder: Path, model: str, custom_settings: CustomSettings | None = None, *, allow_debug: bool = False
 ) -> dict[str, Any]:
-    """Return the content of aggregated_results.json for a folder of results files of saiten."""
-    files = read_files(folder, model)
+    """Return the content of aggregated_results.json for a folder of results files of saiten, which may be missing."""
+    warnings: list[str] = []
+    files = read_files(folder, model, warnings) if folder.is_dir() else []
     blocks = [block for file in files if (block := read_block(file)) is not None]
     merged = merge(blocks, allow_debug=allow_debug)
     rows = row_values(merged, allow_debug=allow_debug)
     told = document(model, rows, custom_settings)
     told["benchmarks"] = [benchmark.name for benchmark in merged]
-    told["complete"] = all(part.evidence.complete for benchmark in merged for part in benchmark.parts.values())
-    told["warnings"] = different_specifications(blocks)
+    parts = [part for benchmark in merged for part in benchmark.parts.values()]
+    told["complete"] = bool(parts) and all(part.evidence.complete for part in parts)
+    if not files:
+        warnings.append(f"no results yet in {folder}: the run has not come to its end once")
     if len(blocks) < len(files):
-        told["warnings"] += [
-            f"{len(files) - len(blocks)} files of another version of saiten are left out (`saiten score` renews them)"
-        ]
-    return told
+        others = len(files) - len(blocks)
+        warnings.append(f"{others} files of another version of saiten are left out (`saiten score` renews them)")
+    return told | {"warnings": [*warnings, *different_specifications(blocks)]}
 
 
 def aggregated_old(

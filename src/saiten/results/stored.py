@@ -41,8 +41,10 @@ def section(data: dict[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read_files(folder: Path, model: str | None = None) -> list[ResultsFile]:
+def read_files(folder: Path, model: str | None = None, damages: list[str] | None = None) -> list[ResultsFile]:
     """Return the results files directly in a folder, oldest first: those of `model`, or all where it is None.
+
+    With `damages` a file that is not whole is told there and left out, for one old file must not end a run.
 
     Other files are passed over: a name that is not eight characters (`results_`), a time and `.json` is none of ours.
     Raises UserError: no such folder, or a file that is not whole.
@@ -52,7 +54,17 @@ def read_files(folder: Path, model: str | None = None) -> list[ResultsFile]:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror or error}; give the folder that holds results_*.json") from error
-    files = [read_file(path, time) for path in paths if (time := _time(path.name)) is not None]
+    files = []
+    for path in paths:
+        time = _time(path.name)
+        if time is None:
+            continue
+        try:
+            files.append(read_file(path, time))
+        except UserError as error:
+            if damages is None:
+                raise
+            damages.append(str(error))
     chosen = [file for file in files if model is None or file.model == model]
     return sorted(chosen, key=lambda file: file.time)
 

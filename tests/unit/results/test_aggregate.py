@@ -209,6 +209,22 @@ def test_starts_with_other_sampling_are_told(aggregate: Aggregate) -> None:
     assert aggregate(full(VALUES), full(VALUES))["warnings"] == []
 
 
+def test_a_torn_file_of_an_earlier_start_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    place = stored(tmp_path, full(VALUES), full({"": [1.0]}, benchmark("math_500")))
+    oldest = min(place.results.glob("*.json"))
+    oldest.write_text(oldest.read_text()[:300])
+    told = aggregated(place.results, place.model_name)
+    assert (told["results"]["jmmlu"], told["results"]["math_500"]) == (-1, 1.0)
+    assert any(oldest.name in warning and "not whole JSON" in warning for warning in told["warnings"])
+
+
+def test_a_run_without_results_yet_is_incomplete_and_says_so(tmp_path: Path) -> None:
+    told = aggregated(tmp_path / "none", "m")
+    assert told["complete"] is False
+    assert "no results yet" in told["warnings"][0]
+    assert set(told["results"].values()) == {-1}
+
+
 def test_files_of_another_version_are_told_and_left_out(tmp_path: Path) -> None:
     place = stored(tmp_path, full(VALUES))
     (path,) = place.results.glob("*.json")

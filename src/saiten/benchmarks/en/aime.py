@@ -18,9 +18,11 @@ from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, 
 
 def document(row: Row) -> Document:
     """Build a document. The target is a whole number, which may have zeros in front."""
+    fields = {"problem": row["problem"]}
     return Document(
         id=row_id(row, row["problem"]),
-        turns=(fill(PROMPT, {"problem": row["problem"]}),),
+        turns=(fill(PROMPT, fields),),
+        fields=fields,
         target=str(row["answer"]),
     )
 

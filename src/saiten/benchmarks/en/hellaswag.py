@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from string import ascii_uppercase
 
-from saiten.benchmarks.choices import row_id
+from saiten.benchmarks.choices import option_fields, row_id
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.choice import ChoiceLetter
 from saiten.scoring.metrics import answered
@@ -39,6 +39,7 @@ def document(row: Row) -> Document:
     return Document(
         id=row_id(row, context, *endings),
         turns=(fill(PROMPT, {"context": context, "endings": "\n".join(lines)}),),
+        fields={"context": context} | option_fields(endings),
         target="ABCD"[int(row["label"])],
     )
 

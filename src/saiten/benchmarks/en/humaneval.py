@@ -30,9 +30,11 @@ Answer with ONE code block in triple backticks that holds the FULL code, starter
 
 def ask(prompt: str, row: Row) -> Document:
     """Build a document that asks to finish a function."""
+    fields = {"starter": row["prompt"]}
     return Document(
         id=row["task_id"],
-        turns=(fill(prompt, {"starter": row["prompt"]}),),
+        turns=(fill(prompt, fields),),
+        fields=fields,
         target=row["canonical_solution"],
         extra={"prompt": row["prompt"], "entry_point": row["entry_point"], "test": row["test"]},
     )

@@ -47,10 +47,12 @@ def document(row: Row) -> Document:
     """Build a document."""
     private = row["private_test_cases"]
     prompt = OPENING + (WITH_STARTER if row["starter_code"] else WITH_STDIN)
-    values = {"question": row["question_content"]} | ({"starter": row["starter_code"]} if row["starter_code"] else {})
+    fields = {"question": row["question_content"], "starter": row["starter_code"] or ""}
+    values = fields if fields["starter"] else {"question": fields["question"]}
     return Document(
         id=row["question_id"],
         turns=(fill(prompt, values),),
+        fields=fields,
         extra={
             "function": json.loads(row["metadata"] or "{}").get("func_name"),
             "public": row["public_test_cases"],
@@ -100,7 +102,7 @@ BENCHMARK = Benchmark(
         apart=("private_test_cases",),
     ),
     document=document,
-    prompt=OPENING + WITH_STDIN,
+    prompt=OPENING + WITH_STARTER + WITH_STDIN,
     scorer=CasesScorer(),
     metrics=metrics,
     sampling=Sampling(temperature=0.6, top_p=0.95),

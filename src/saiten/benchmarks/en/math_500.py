@@ -25,9 +25,11 @@ without the quotation marks, where ANSWER is only the number or expression that 
 
 def document(row: Row) -> Document:
     """Build a document. The target is the whole solution; its boxed part is the gold answer."""
+    fields = {"problem": row["problem"]}
     return Document(
         id=row["unique_id"],
-        turns=(fill(PROMPT, {"problem": row["problem"]}),),
+        turns=(fill(PROMPT, fields),),
+        fields=fields,
         target=row["solution"],
         extra={"answer": row["answer"], "subject": row["subject"], "level": row["level"]},
     )

@@ -18,9 +18,11 @@ from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
 
 def document(row: Row) -> Document:
     """Build a document."""
+    fields = {"problem": row["problem"]}
     return Document(
         id=row["id"],
-        turns=(fill(PROMPT, {"problem": row["problem"]}),),
+        turns=(fill(PROMPT, fields),),
+        fields=fields,
         target=rf"$\boxed{{{row['answer']}}}$",
         extra={"answer": row["answer"], "subject": row["subject"], "level": row["level"]},
     )

@@ -34,9 +34,11 @@ DATASET = Dataset(
 
 def ask(prompt: str, row: Row) -> Document:
     """Build a document with this prompt."""
+    fields = {"question": row["question"]}
     return Document(
         id=row_id(row, row["question"]),
-        turns=(fill(prompt, {"question": row["question"]}),),
+        turns=(fill(prompt, fields),),
+        fields=fields,
         target=row["answer"],
     )
 

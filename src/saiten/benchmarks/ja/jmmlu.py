@@ -9,7 +9,7 @@ the reference, for their licence (CC BY-NC-ND): japanese_civics, japanese_geogra
 
 from __future__ import annotations
 
-from saiten.benchmarks.choices import row_id
+from saiten.benchmarks.choices import option_fields, row_id
 from saiten.benchmarks.prompt import fill, lettered
 from saiten.benchmarks.subjects import MMLU, rows_of
 from saiten.scoring.choice import ChoiceLetter
@@ -48,6 +48,7 @@ def document(row: Row) -> Document:
     return Document(
         id=row_id(row, row["question"], *choices),
         turns=(fill(PROMPT, {"question": row["question"], "choices": lettered(choices)}),),
+        fields={"question": row["question"]} | option_fields(choices),
         target=row["answer"],
     )
 

@@ -32,9 +32,11 @@ def boxed(answer: object) -> str:
 
 def document(row: Row) -> Document:
     """Build a document. The dataset has no ids."""
+    fields = {"problem": row["ja"]}
     return Document(
         id=row_id(row, row["ja"]),
-        turns=(fill(PROMPT, {"problem": row["ja"]}),),
+        turns=(fill(PROMPT, fields),),
+        fields=fields,
         target=boxed(row["answer"]),
         extra={"answer": str(row["answer"])},
     )

@@ -25,6 +25,7 @@ def document(row: Row) -> Document:
     return Document(
         id=row_id(row, row["prompt"]),
         turns=(row["prompt"],),
+        fields={"prompt": row["prompt"]},
         extra={
             "instruction_id_list": list(row["instruction_id_list"]),
             "kwargs": [_arguments(given) for given in row["kwargs"]],

@@ -28,9 +28,11 @@ ANSWER のところには、答えとなる数式または数値だけを入れ�
 
 def document(row: Row) -> Document:
     """Build a document."""
+    fields = {"problem": row["question"]}
     return Document(
         id=row_id(row, row["question"]),
-        turns=(fill(PROMPT, {"problem": row["question"]}),),
+        turns=(fill(PROMPT, fields),),
+        fields=fields,
         target=boxed(row["answer"]),
         extra={"answer": str(row["answer"])},
     )

@@ -32,9 +32,11 @@ def ask(prompt: str, row: Row, source: Language, target: Language) -> Document:
     if isinstance(pair, str):
         pair = ast.literal_eval(pair)
     text = _first(pair[source])
+    fields = {"source": text}
     return Document(
         id=row_id(row, text),
-        turns=(fill(prompt, {"source": text}),),
+        turns=(fill(prompt, fields),),
+        fields=fields,
         target=_first(pair[target]).rstrip(),
     )
 
