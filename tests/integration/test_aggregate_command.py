@@ -98,6 +98,25 @@ def test_results_of_the_old_system_are_read_and_written_out(saiten: Saiten) -> N
     assert told["results"]["math_500"] == 0.5
 
 
+def test_all_models_below_a_folder_of_old_results_make_one_sheet(saiten: Saiten) -> None:
+    for name in ("hosted_vllm/org/a", "hosted_vllm/org/a/greedy", "openai/b"):
+        (saiten.folder / "old" / name).mkdir(parents=True, exist_ok=True)
+        model = name.removesuffix("/greedy")
+        write(saiten.folder / "old" / name, {"swallow|math_500|0": match(0.5)}, model=model)
+    done = saiten("aggregate", "--from", "old", "--csv", "--output-dir", "new")
+    assert done.returncode == 0, done.stderr
+    lines = [(line["model"], line["settings"]) for line in csv.DictReader(io.StringIO(done.stdout))]
+    assert lines == [("hosted_vllm/org/a", ""), ("hosted_vllm/org/a", "greedy"), ("openai/b", "")]
+    written = sorted(
+        str(path.relative_to(saiten.folder)) for path in saiten.folder.glob("new/**/aggregated_results.json")
+    )
+    assert written == [
+        "new/results/b/aggregated_results.json",
+        "new/results/hosted_vllm/org/a/aggregated_results.json",
+        "new/results/hosted_vllm/org/a/greedy/aggregated_results.json",
+    ]
+
+
 def test_a_models_name_is_no_formula_in_a_sheet(saiten: Saiten) -> None:
     folder = saiten.folder / "old"
     folder.mkdir()

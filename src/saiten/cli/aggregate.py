@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="old",
         type=Path,
         metavar="DIR",
-        help="read results_*.json of the old system: in DIR, or in DIR/MODEL/SETTINGS; "
+        help="read results_*.json of the old system: in DIR/MODEL/SETTINGS, in DIR, or in all folders below it; "
         "aggregated_results.json goes below --output-dir, if that is given",
     )
     parser.add_argument("--allow-debug", action="store_true", help="mix results of --max-samples with full ones")
@@ -78,14 +78,32 @@ def from_old(args: argparse.Namespace) -> list[dict[str, Any]]:
     from saiten.results.aggregate import aggregated_old
 
     told = []
-    for model in args.models or [None]:
-        folder = old_folder(args.old, model, args.settings or "")
+    for folder, model in old_folders(args):
         settings = {"path": "", "name": args.settings or "", "version": ""}
         one = aggregated_old(folder, model, settings, allow_debug=args.allow_debug)
+        if not args.models and not args.settings:  # the folders below a model's name are its settings
+            settings["name"] = settings_of(folder, one["model"])
+            one["custom_settings"] = settings
         if args.output_dir is not None:
-            write_old(args.output_dir, one, args.settings or "")
+            write_old(args.output_dir, one, settings["name"])
         told.append(one)
     return told
+
+
+def old_folders(args: argparse.Namespace) -> list[tuple[Path, str | None]]:
+    """Return the folders to read, each with the model that was named: those of the models, or all below DIR."""
+    from saiten.results.stored import folders_below
+
+    settings = args.settings or ""
+    if args.models:
+        return [(old_folder(args.old, model, settings), model) for model in args.models]
+    return [(folder, None) for folder in folders_below(args.old / settings)] or [(args.old / settings, None)]
+
+
+def settings_of(folder: Path, model: str) -> str:
+    """Return what follows a model's name in a path."""
+    _, found, rest = folder.resolve().as_posix().partition(f"/{model}/")
+    return rest if found else ""
 
 
 def old_folder(root: Path, model: str | None, settings: str) -> Path:

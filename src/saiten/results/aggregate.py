@@ -70,6 +70,8 @@ def aggregated(
     rows = row_values(merged, allow_debug=allow_debug)
     told = document(model, rows, custom_settings)
     told["benchmarks"] = [benchmark.name for benchmark in merged]
+    counted = frozenset[str]().union(*(benchmark.files for benchmark in merged))
+    used = [block for block in blocks if block.file in counted]
     parts = [part for benchmark in merged for part in benchmark.parts.values()]
     told["complete"] = bool(parts) and all(part.evidence.complete for part in parts)
     if not files:
@@ -77,7 +79,7 @@ def aggregated(
     if len(blocks) < len(files):
         others = len(files) - len(blocks)
         warnings.append(f"{others} files of another version of saiten are left out (`saiten score` renews them)")
-    return told | {"warnings": [*warnings, *different_specifications(blocks)]}
+    return told | {"warnings": [*warnings, *different_specifications(used)]}
 
 
 def aggregated_old(

@@ -107,6 +107,8 @@ class Merged:
     parts: Mapping[str, SubsetResult]
     trials: Mapping[str, int]
     """Subset -> K, where only its first K documents count."""
+    files: frozenset[str]
+    """Names of the results files that the parts come from."""
     whole: tuple[MetricResult, ...] = ()
     """The metrics over all parts, where one file has them all; empty: they come from several."""
 
@@ -147,6 +149,7 @@ def _merged(name: str, chosen: Mapping[str, Block]) -> Merged:
         stored=stored,
         parts={subset: block.benchmarks[name].parts()[subset].result(subset) for subset, block in chosen.items()},
         trials={subset: size for subset, block in chosen.items() if (size := block.trial(name)) is not None},
+        files=frozenset(block.file for block in chosen.values()),
         whole=whole if one and set(chosen) == set(stored.parts()) else (),
     )
 

@@ -69,6 +69,13 @@ def read_files(folder: Path, model: str | None = None, damages: list[str] | None
     return sorted(chosen, key=lambda file: file.time)
 
 
+def folders_below(root: Path) -> list[Path]:
+    """Return the folders that hold results files: `root` itself if it does, else those below it."""
+    if any(_time(path.name) is not None for path in root.glob("*.json")):
+        return [root]
+    return sorted({path.parent for path in root.rglob("results_*.json") if _time(path.name) is not None})
+
+
 def the_model(files: Sequence[ResultsFile], folder: Path, wanted: str | None) -> str:
     """Return the one model that files are of. UserError where there is none, or more than one."""
     found = sorted({str(file.model) for file in files})

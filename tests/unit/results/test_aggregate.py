@@ -205,6 +205,10 @@ def test_the_order_of_starts_does_not_move_rows(aggregate: Aggregate) -> None:
 def test_starts_with_other_sampling_are_told(aggregate: Aggregate) -> None:
     hot = RunSpec(model="org/model", benchmarks=("jmmlu",), sampling=Sampling(temperature=1.0))
     told = aggregate(full(VALUES), run_result(benchmark_result(jmmlu(), VALUES), spec=hot))
+    assert told["warnings"] == [], "the older one does not count any more"
+    half = RunSpec(model="org/model", benchmarks=("math_500",), sampling=Sampling(temperature=1.0))
+    other = run_result(benchmark_result(benchmark("math_500"), {"": [1.0]}), spec=half)
+    told = aggregate(full(VALUES), other)
     assert any("different sampling" in warning for warning in told["warnings"])
     assert aggregate(full(VALUES), full(VALUES))["warnings"] == []
 
