@@ -8,6 +8,7 @@ jemhopqa    one list in a JSON file                                     -> tokyo
 wmt20       a file for each direction                                   -> lighteval/sacrebleu_manual
 mifeval_ja  one file                                                    -> tokyotech-llm/M-IFEval-Ja
 mt_bench    questions, and the reference answers beside them            -> tokyotech-llm/swallow_…_mt_bench
+ifeval      one file                                                    -> google/IFEval
 livecodebench  one real row, and one of our own                         -> livecodebench/code_generation_lite
 """
 
@@ -114,6 +115,10 @@ def _conversations(language: str, questions: Path, answers: Path) -> dict[str, F
     return {f"tokyotech-llm/swallow_{language}_mt_bench": {"data/train.jsonl": rows}}
 
 
+def _ifeval() -> dict[str, Files]:
+    return {"google/IFEval": {"ifeval_input_data.jsonl": [*_lines(shared_path("data/ifeval/input_data.jsonl"))]}}
+
+
 def _livecodebench() -> dict[str, Files]:
     rows = [*_lines(shared_path("data/livecodebench/sample_1873_A_upstream_columns.jsonl"))]
     own = json.loads((GOLDEN / "rows" / "livecodebench.json").read_bytes())
@@ -132,6 +137,7 @@ DERIVED: Mapping[str, Callable[[], dict[str, Files]]] = {
     "mifeval_ja": _mifeval_ja,
     "mt_bench_en": _mt_bench_en,
     "mt_bench_ja": _mt_bench_ja,
+    "ifeval": _ifeval,
     "livecodebench": _livecodebench,
 }
 

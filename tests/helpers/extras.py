@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 EXTRAS = {
+    "ifeval": ("emoji", "langdetect", "lemminflect", "nltk", "punkt", "syllapy"),
     "code": ("numpy",),
     "translation": ("sacrebleu", "janome", "nagisa"),
     "judge": ("bs4", "markdown"),

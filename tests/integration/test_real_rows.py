@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 
 from saiten.benchmarks import find
+from saiten.benchmarks.trial import choice
 from saiten.datasets import DataContext, open_rows, part_of, seeded_order
 from saiten.datasets.mirror import add_to_mirror
+from saiten.scoring.instructions import checked
+from saiten.scoring.instructions_en import INSTRUCTIONS_EN
 from tests.helpers.derived import DERIVED, write_rows
+from tests.helpers.extras import needs
 from tests.helpers.mirror import REVISION, mirror_context
 from tests.unit.benchmarks.golden import SHARED, shared_digest
 from tests.unit.benchmarks.test_families import own_row, reply, scored
@@ -28,6 +32,7 @@ DOCUMENTS = {"mmlu": 14042, "mmlu_pro": 12032, "hellaswag": 10042, "aime": 60} |
     "mifeval_ja": 172,
     "mt_bench_en": 80,
     "mt_bench_ja": 80,
+    "ifeval": 541,
     "livecodebench": 2,
 }
 
@@ -67,6 +72,18 @@ def test_both_years_of_aime_are_read_and_their_answers_score_one(tmp_path: Path)
         if int(a.target) != int(b.target)
     ]
     assert scored(benchmark, [a for a, _ in other], [text for _, text in other]) == {(0.0, 0.0)}
+
+
+def test_every_instruction_of_ifeval_has_a_check_and_its_arguments_and_an_empty_answer_follows_none(
+    tmp_path: Path,
+) -> None:
+    needs("ifeval")
+    benchmark = find("ifeval")
+    rows = open_rows(benchmark.dataset, "", mirror_context(tmp_path, "ifeval"))
+    documents = [benchmark.document(row) for row in rows]
+    assert sum(len(checked(document, INSTRUCTIONS_EN.table)) for document in documents) == 834
+    items = [(document, (choice("", document),)) for document in documents]
+    assert sum(score.values["followed_loose"] for (score,) in benchmark.scorer.score(items)) == 0.0
 
 
 CARDS: Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]] = {

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from saiten.errors import UserError
-from saiten.scoring.instructions_ja import InstructionsJa, checked, instruction_metrics, variants
+from saiten.scoring.instructions import checked, instruction_metrics, variants
+from saiten.scoring.instructions_ja import INSTRUCTIONS_JA
 from saiten.scoring.instructions_ja_checks import INSTRUCTIONS
 from saiten.types import Choice, ChoiceScore, Document, Generation, Outcome
 from tests.helpers.extras import needs
@@ -26,15 +27,12 @@ def document(record: dict[str, Any]) -> Document:
 
 def score(record: dict[str, Any]) -> ChoiceScore:
     choice = Choice(repetition=0, turns=(Generation(outcome=Outcome.OK, text=record["input"]["response"]),))
-    ((only,),) = InstructionsJa().score([(document(record), (choice,))])
+    ((only,),) = INSTRUCTIONS_JA.score([(document(record), (choice,))])
     return only
 
 
 def each(record: dict[str, Any], texts: list[str]) -> list[bool]:
-    return [
-        any(text.strip() and INSTRUCTIONS[name].follows(text, arguments) for text in texts)
-        for name, arguments in checked(document(record))
-    ]
+    return [any(map(given.followed, texts)) for given in checked(document(record), INSTRUCTIONS)]
 
 
 def compared_mifeval_ja() -> Iterator[Compared]:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 from saiten.errors import UserError
 from saiten.scoring import instructions_ja_letters as letters
 from saiten.scoring import instructions_ja_words as words
-
-Arguments = Mapping[str, Any]
+from saiten.scoring.instructions import Arguments, Instruction
 
 
 def _compared(count: int, arguments: Arguments, relation: str, limit: str) -> bool:
@@ -228,14 +225,6 @@ def letter_frequency(text: str, arguments: Arguments) -> bool:
 def kanji(text: str, arguments: Arguments) -> bool:
     """There are enough, or few enough, kanji."""
     return _compared(letters.kanji_count(text), arguments, "relation", "kanji_limit")
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """How an instruction is checked, and the arguments that it cannot do without."""
-
-    follows: Callable[[str, Arguments], bool]
-    needs: tuple[str, ...] = ()
 
 
 INSTRUCTIONS: Mapping[str, Instruction] = {

@@ -115,8 +115,6 @@ def test_variants_of_a_benchmark_are_chosen_by_name_only() -> None:
         ("zz*", "no benchmark matches 'zz*'"),
         ("jmmlu:anatomi", "jmmlu has no subset 'anatomi'; did you mean 'anatomy'?; there are: japanese_history"),
         ("math_500:x", "math_500 has no subset 'x'; it has none"),
-        ("swallow|ifbench_singleturn|0|0", "'ifbench_singleturn' is a known task, but not in this version of saiten"),
-        ("ifbench_singleturn", "'ifbench_singleturn' is a known task, but not in this version"),
         ("swallow|math_501|0|0", "no task 'math_501'; did you mean 'math_500'"),
         ("swallow|math_500|5|0", "few-shot examples are not supported"),
         ("leaderboard|math_500|0|0", "no suite 'leaderboard'; there is: swallow"),

@@ -84,6 +84,11 @@ def test_what_only_the_harness_of_the_reference_refuses_is_solved() -> None:
     assert values(answer(text), PASSED) == {"passed": 0.0, "solved": 1.0}
 
 
+def test_a_class_in_which_the_reference_looks_for_the_tests_is_no_function_there() -> None:
+    text = f"```python\nclass Solution:\n    pass\n{CODE}```"
+    assert values(answer(text), PASSED) == {"passed": 0.0, "solved": 1.0}
+
+
 def test_the_extracted_code_and_the_reason_are_kept() -> None:
     choice = Choice(repetition=0, turns=(answer(f"```\n{CODE}```"),), verdicts=(FAILED,))
     ((score,),) = CodeScorer().score([(DOCUMENT, (choice,))])

@@ -87,7 +87,7 @@ def test_a_function_is_defined_assigned_or_imported(code: str, bound: bool) -> N
     ("code", "refused"),
     [
         ("from __future__ import annotations\ndef f(): pass", True),
-        ("class Solution:\n    pass", True),
+        ("class Solution:\n    pass", False),
         ("import os\nos.getcwd()", True),
         ("import resource", True),
         ("\ufeffdef f(): pass", True),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saiten.errors import UserError
-from saiten.scoring.instructions_ja import InstructionsJa, instruction_metrics, variants
+from saiten.scoring.instructions import instruction_metrics, variants
+from saiten.scoring.instructions_ja import INSTRUCTIONS_JA
 from saiten.scoring.instructions_ja_checks import INSTRUCTIONS, _enclosed
 from saiten.scoring.instructions_ja_words import _needed
 from saiten.types import Choice, ChoiceScore, Document, Generation, Outcome
@@ -92,7 +93,7 @@ def score(text: str, *instructions: tuple[str, dict[str, Any]], reasoning: str |
         },
     )
     generation = Generation(outcome=Outcome.OK, text=text, reasoning=reasoning)
-    ((only,),) = InstructionsJa().score([(document, (Choice(repetition=0, turns=(generation,)),))])
+    ((only,),) = INSTRUCTIONS_JA.score([(document, (Choice(repetition=0, turns=(generation,)),))])
     return only
 
 

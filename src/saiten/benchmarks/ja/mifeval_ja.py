@@ -14,14 +14,15 @@ import json
 from typing import Any
 
 from saiten.benchmarks.choices import row_id
-from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, InstructionsJa, instruction_metrics
+from saiten.scoring.instructions import instruction_metrics
+from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, INSTRUCTIONS_JA
 from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = "{prompt}"
 
 
 def document(row: Row) -> Document:
-    """Build a document. The prompt is sent as it is."""
+    """Build a document. The prompt is sent as it is, also in other languages' sets of the same shape."""
     return Document(
         id=row_id(row, row["prompt"]),
         turns=(row["prompt"],),
@@ -51,7 +52,7 @@ BENCHMARK = Benchmark(
     ),
     document=document,
     prompt=PROMPT,
-    scorer=InstructionsJa(),
+    scorer=INSTRUCTIONS_JA,
     metrics=instruction_metrics(),
     sampling=Sampling(temperature=0.0, top_p=1.0),
     expected_tokens=500.0,
