@@ -190,7 +190,6 @@ MESSAGES = [
     ("prompts", ["prompts", "import", "--from", "."], Exit.CONFIGURATION),
     ("prompts", ["prompts", "show", "lost"], Exit.CONFIGURATION),
     ("tasks", ["tasks", "show", "jmlu"], Exit.USAGE),
-    ("tasks", ["tasks", "show", "ifbench_singleturn"], Exit.USAGE),
     ("tasks", ["tasks", "show", "jmmlu:anatomi"], Exit.USAGE),
     ("tasks", ["tasks", "show", "ja"], Exit.CONFIGURATION),
     ("tasks", ["tasks", "check", "lost.py"], Exit.CONFIGURATION),
@@ -199,7 +198,7 @@ MESSAGES = [
     ("demo", ["demo", "--max-samples", "0"], Exit.USAGE),
     ("endpoint", ["endpoint", "vllm", "model=openai/m", "swallow|math_500|0|0"], Exit.USAGE),
     ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|math_500|5|0"], Exit.USAGE),
-    ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|ifbench_singleturn|0|0"], Exit.USAGE),
+    ("endpoint", ["endpoint", "litellm", "model=openai/m", "swallow|math_501|0|0"], Exit.USAGE),
     ("endpoint", ["endpoint", "litellm", "model=m", "swallow|math_500|0|0"], Exit.USAGE),
     ("endpoint", ["endpoint", "litellm", "model=openai/m,temperature=0", "swallow|math_500|0|0"], Exit.USAGE),
     (

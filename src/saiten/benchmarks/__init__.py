@@ -19,7 +19,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from saiten.benchmarks.index import GROUPS, builtin, entry_points, group, is_variant
-from saiten.benchmarks.known import OLD_TASKS
 from saiten.benchmarks.load import load_builtin, load_entry_point, load_file
 from saiten.benchmarks.repeated import parse, repeated
 from saiten.errors import UsageError, UserError, suggestion
@@ -110,7 +109,7 @@ def _by_name(selector: str) -> Sequence[tuple[str, str | None]]:
         return by_task
     if name in entry_points():
         return [(name, subset or None)]
-    raise UsageError(_unknown(selector, name))
+    raise UsageError(_unknown(selector))
 
 
 def _old_id(selector: str) -> Sequence[tuple[str, str | None]]:
@@ -125,10 +124,8 @@ def _old_id(selector: str) -> Sequence[tuple[str, str | None]]:
     found = _by_task(task)
     if found:
         return found
-    if task.partition(":")[0] in OLD_TASKS or task in OLD_TASKS:
-        raise UsageError(f"{task!r} is a known task, but not in this version of saiten; see: saiten tasks list")
-    tasks = {*OLD_TASKS, *(entry.task() for entry in builtin().values())}
-    raise UsageError(f"no task {task!r}{suggestion(task, tasks)}; see: saiten tasks list")
+    near = suggestion(task, {entry.task() for entry in builtin().values()})
+    raise UsageError(f"no task {task!r}{near}; see: saiten tasks list")
 
 
 def _by_task(task: str) -> Sequence[tuple[str, str | None]]:
@@ -157,10 +154,8 @@ def _by_task(task: str) -> Sequence[tuple[str, str | None]]:
     return [(f"{name}_N{form[1]}", pattern) for name, pattern in _by_task(form[0])]
 
 
-def _unknown(selector: str, name: str) -> str:
+def _unknown(selector: str) -> str:
     tasks = {entry.task() for entry in builtin().values()}
-    if name in OLD_TASKS and name not in tasks:
-        return f"{selector!r} is a known task, but not in this version of saiten; see: saiten tasks list"
     near = suggestion(selector, [*names(), *GROUPS, *tasks])
     return f"no benchmark {selector!r}{near}; see: saiten tasks list (a file of your own ends in .py)"
 
