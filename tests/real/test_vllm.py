@@ -208,11 +208,11 @@ def test_saiten_killed_stopped_and_started_again_leaves_nothing_and_loses_nothin
     Its weights are random, so every token is as likely as any other, but for the biased one, which ends its thoughts.
     """
     model = home / "models" / "think"
-    biased: dict[str, Any] = {"temperature": 1.0, "extra_body": {"logit_bias": {END_OF_THOUGHT: 8.5}}}
+    biased: dict[str, Any] = {"temperature": 1.0, "extra_body": {"logit_bias": {END_OF_THOUGHT: 9.0}}}
     names = ",".join(
         [
             benchmark(tmp_path, "short", [[f"Question {i}."] for i in range(6)], max_tokens=8),
-            benchmark(tmp_path, "long", [[f"Question {i}."] for i in range(24)], max_tokens=150, **biased),
+            benchmark(tmp_path, "long", [[f"Question {i}."] for i in range(24)], max_tokens=64, **biased),
         ]
     )
     arguments = ["run", str(model), "--benchmarks", names, *THINKING]
@@ -235,7 +235,7 @@ def test_saiten_killed_stopped_and_started_again_leaves_nothing_and_loses_nothin
     assert not vllms(model)
     assert ids(stored).keys() <= ids(second.records()).keys()
 
-    third = Command(arguments, environment, tmp_path)
+    third = Command([*arguments, "--concurrency", "12"], environment, tmp_path)
     status, out = third.finish()
     assert status == 0, third.words()
     records = third.records()

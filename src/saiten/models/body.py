@@ -32,6 +32,8 @@ PLAIN = (
 """Fields of Sampling that are sent under their own name, or the provider's for it."""
 
 
+EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+"""What vLLM takes as reasoning_effort; a model's template may know other words."""
 REPEATING = {"min_pattern_size": 4, "max_pattern_size": 512, "min_count": 16}
 """What vLLM shall take for a loop: 64 tokens at least, so that a rule or a table's border is none."""
 
@@ -107,6 +109,8 @@ def sampling_fields(sampling: Sampling, endpoint: Endpoint, form: Form) -> dict[
             "reasoning_effort": sampling.reasoning_effort,
             **(sampling.chat_template_kwargs or {}),
         }
+        if sampling.reasoning_effort not in EFFORTS:  # a word of this model's own, which the API would refuse
+            del fields["reasoning_effort"]
     return {**form.fields, **fields, **(sampling.extra_body or {})}
 
 

@@ -7,9 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saiten.errors import UserError
-from saiten.models.body import PLAIN, RESERVED, Form, check_extra_body, dropped, encode_body, sampling_fields
+from saiten.models.body import (
+    PLAIN,
+    REPEATING,
+    RESERVED,
+    Form,
+    check_extra_body,
+    dropped,
+    encode_body,
+    request_fields,
+    sampling_fields,
+)
 from saiten.models.provider_table import find_provider
 from saiten.models.providers import Endpoint
+from saiten.served import Reached, ServerSpec
 from saiten.types import Message, Sampling
 
 MESSAGES = (Message(role="system", content="s"), Message(role="user", content="u"))
@@ -97,3 +108,27 @@ def test_extra_body_may_not_take_over() -> None:
 def test_any_text_can_be_asked(text: str) -> None:
     encoded = encode_body((Message(role="user", content=text),), {}, model="m", n=1, form=Form())
     assert json.loads(encoded)["messages"][0]["content"] == text
+
+
+def test_an_effort_that_the_template_reads_stands_there_too() -> None:
+    form = Form(effort_in_template=True)
+    sent = body("vllm", Sampling(reasoning_effort="high", chat_template_kwargs={"a": 1}), form=form)
+    assert sent["reasoning_effort"] == "high"
+    assert sent["chat_template_kwargs"] == {"reasoning_effort": "high", "a": 1}
+    own_word = body("vllm", Sampling(reasoning_effort="ultra"), form=form)
+    assert "reasoning_effort" not in own_word
+    assert own_word["chat_template_kwargs"] == {"reasoning_effort": "ultra"}
+    assert "chat_template_kwargs" not in body("vllm", Sampling(reasoning_effort="high"))
+
+
+def test_what_a_server_of_ours_needs_beside_the_question() -> None:
+    reached = Reached(base_url="u", api_key="k", repetition_detection=False)
+    assert request_fields(ServerSpec(), None) == {}
+    assert request_fields(ServerSpec(chat_template="base"), None) == {"add_special_tokens": True}
+    wanted = ServerSpec(repetition_detection=True)
+    assert request_fields(wanted, reached) == {}, "this vLLM is too old for it"
+    assert request_fields(wanted, None) == {"repetition_detection": REPEATING}
+    sent = body(
+        "vllm", Sampling(extra_body={"add_special_tokens": False}), form=Form(fields={"add_special_tokens": True})
+    )
+    assert sent["add_special_tokens"] is False

@@ -85,3 +85,7 @@ def test_a_refusal_is_an_answer() -> None:
 def test_a_reason_that_nobody_knows_decides_nothing(reason: str) -> None:
     assert read_choice(RawChoice(text="B", finish_reason=reason), None).outcome is Outcome.OK
     assert read_choice(RawChoice(text="", finish_reason=reason), None).outcome is Outcome.EMPTY
+
+
+def test_a_server_that_says_it_saw_a_repetition_is_believed() -> None:
+    assert read_choice(RawChoice(text="a b c", finish_reason="repetition"), None).outcome is Outcome.REPETITION
