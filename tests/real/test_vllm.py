@@ -279,7 +279,9 @@ def test_a_base_model_is_asked_the_same_by_both_routes(home: Path, environment: 
 
 def test_a_served_model_is_used_by_who_has_its_key(home: Path, environment: dict[str, str], tmp_path: Path) -> None:
     model = home / "models" / "think"
-    name = benchmark(tmp_path, "small", [["Question."], ["Another."]], max_tokens=8)
+    always: dict[str, Any] = {"extra_body": {"logit_bias": {"500": 100}}}
+    names = [benchmark(tmp_path, "small", [["Question."], ["Another."]], max_tokens=8)]
+    names.append(benchmark(tmp_path, "loop", [["Say it again."]], max_tokens=400, **always))
     served = [
         "serve",
         str(model),
@@ -297,7 +299,8 @@ def test_a_served_model_is_used_by_who_has_its_key(home: Path, environment: dict
         line = server.process.stdout.readline()
         assert "--attach http://127.0.0.1:" in line, server.words()
         url = line.split("--attach ")[1].split()[0]
-        run = ["run", str(model), "--attach", url, "--benchmarks", name, "--reasoning-parser", "ignore"]
+        run = ["run", str(model), "--attach", url, "--benchmarks", ",".join(names), "--reasoning-parser", "ignore"]
+        run.append("--repetition-detection")
         refused = Command(run, environment | {"VLLM_API_KEY": "wrong"}, tmp_path)
         assert refused.finish()[0] == 4
         assert "set VLLM_API_KEY to a key that is valid there" in refused.words()
@@ -308,6 +311,9 @@ def test_a_served_model_is_used_by_who_has_its_key(home: Path, environment: dict
         status, out = attached.finish()
         assert status == 0, attached.words()
         assert "100 %" in out
+        (loop,) = [record for record in attached.records() if record["benchmark"] == "loop"]
+        assert (loop["outcome"], loop["finish_reason"]) == ("repetition", "repetition")
+        assert loop["usage"]["output_tokens"] < 200
         assert vllms(model), "who only attached does not stop it"
     finally:
         server.process.terminate()
