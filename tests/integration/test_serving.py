@@ -89,6 +89,7 @@ def test_the_model_is_served_asked_and_stopped_and_not_started_again_for_nothing
     status, words = Run(tmp_path, "--server-args", "--max-num-seqs '7'").finish()
     assert status == 0, words
     assert "starting" not in words
+    assert run.json("run.json")["server"] == facts
     assert list(run.directory.glob("saiten.vllm*")) == [log]
 
 

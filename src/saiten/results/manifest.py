@@ -30,6 +30,8 @@ BELONGS = (
 """Fields of the specification that a run directory belongs to. Benchmarks, N and --max-samples may grow."""
 BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_template", "no_chat_template")
 """Fields of its server's specification; where it runs and how many GPUs it has may change."""
+LEARNT = ("server",)
+"""What an earlier start learnt and a later one may not learn again, since it has nothing to ask."""
 PER_BENCHMARK = ("dataset_revisions", "prompt_hash", "sampling")
 
 
@@ -175,6 +177,7 @@ def claim(
             "spec": msgspec.to_builtins(spec),
             "versions": package_versions(),
             "benchmarks": old.get("benchmarks", {}) | benchmarks,
+            **{key: old[key] for key in LEARNT if key in old},
             **facts,
             "starts": [*old.get("starts", []), start],
         },
