@@ -1,4 +1,4 @@
-"""A local server that speaks the protocol of the dataset hub, as far as its real client needs it.
+"""A local server that speaks the protocol of the hub of datasets and models, as far as its real client needs it.
 
 Served are: `/api/datasets/REPO[/revision/REV]`, `/api/datasets/REPO/tree/REV` in pages, and
 `/datasets/REPO/resolve/REV/PATH` with ETag, X-Repo-Commit and Content-Length. Large-file storage is a redirect to
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         match = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", url.path)
         if match:
             return self._api(match[1], match[2] or "revision", unquote(match[3] or "main"), parse_qs(url.query))
-        match = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", url.path)
+        match = re.fullmatch(r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", url.path)
         if match:
             return self._file(match[1], unquote(match[2]), unquote(match[3]))
         return self._error(404, "Unknown", "no such route")
