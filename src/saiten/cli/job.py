@@ -141,7 +141,7 @@ def finish(job: JobFile, report: JobReport, status: int, reason: str) -> None:
             choices={name: count.answered - count.before for name, count in counted.items()},
             owed={name: count.due for name, count in counted.items()},
             server_seconds=max(0.0, (beat.asking_since or now) - report.started),
-            asking_seconds=max(0.0, now - (beat.asking_since or now)),
+            asking_seconds=max(0.0, (beat.asking_until or now) - (beat.asking_since or now)),
         ),
     )
 
@@ -162,4 +162,5 @@ class Counts(msgspec.Struct, frozen=True):
     detail: str = ""
     answered: int = 0
     asking_since: float | None = None
+    asking_until: float | None = None
     benchmarks: dict[str, Count] = {}

@@ -21,7 +21,7 @@ LOGS = {
     "slurm": ("{name}.o{id}", "{name}.e{id}"),
     "pbs": ("{id}.OU", "{id}.ER"),
 }
-SERVER_LOG = "{name}.vllm{number}"
+SERVER_LOG = "{name}.{server}{number}"
 NOTICE_SHARE = 0.1
 """Of the walltime: the longest warning that is asked for."""
 
@@ -102,7 +102,7 @@ def submit_link(link: Link, scheduler: Scheduler, after: str) -> Submission:
     except SchedulerError as error:
         return write_submission(folder, replace(submission, refused=str(error)))
     out, err = (name.format(name=planned.name, id=job_id) for name in LOGS[order.service.scheduler])
-    server = SERVER_LOG.format(name=planned.name, number=job_id.partition(".")[0])
+    server = SERVER_LOG.format(name=planned.name, server=order.spec.provider, number=job_id.partition(".")[0])
     return write_submission(
         folder,
         replace(

@@ -183,6 +183,7 @@ class Asking:
         try:
             return await self._ask(self.endpoint, commit, stop, verify)
         finally:
+            self.progress.asking_until = time.time()
             if self.server is not None:
                 await self.server.stop()
 

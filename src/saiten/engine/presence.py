@@ -19,7 +19,7 @@ import msgspec
 from saiten.engine.progress import STALE_SECONDS, Progress
 from saiten.errors import UserError
 
-WORKING = {"starting", "generating", "draining", "verifying", "scoring"}
+WORKING = {"starting", "serving", "generating", "draining", "verifying", "scoring"}
 LOOK_SECONDS = 2.0
 
 

@@ -85,6 +85,8 @@ class Progress:
     started: float = field(default_factory=time.time)
     asking_since: float | None = None
     """When the first question could be asked, because the server was there."""
+    asking_until: float | None = None
+    """When the last answer was in."""
     _samples: deque[tuple[float, int, int]] = field(default_factory=deque)
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -127,6 +129,7 @@ class Progress:
             "heartbeat": time.time(),
             "started": self.started,
             "asking_since": self.asking_since,
+            "asking_until": self.asking_until,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "key": self.part.key,
