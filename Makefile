@@ -81,5 +81,5 @@ lock: $(READY)
 	@$(PIP) install uv
 	@{ echo "# Pins of what saiten, its tests and its build need, for every platform. Made by: make lock"; \
 	   printf 'hatchling>=1.27\neditables\n' | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes \
-	     --no-annotate --no-header --python-version 3.11 --group dev --all-extras pyproject.toml -; } > requirements.lock.new
+	     --no-annotate --no-header --python-version 3.11 --group dev --extra all pyproject.toml -; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from saiten.errors import Exit
+from saiten.errors import Exit, UserError
 from saiten.settings.options import add_options, given_options
 from saiten.types import Access, RunSpec
 
@@ -35,6 +35,8 @@ def main(args: argparse.Namespace) -> int:
 
     spec = RunSpec(model=args.model, benchmarks=(), **given_options(args, SPEC))
     endpoint = resolve_endpoint(spec, Access(**given_options(args, ACCESS)), os.environ)
+    if endpoint.provider.transport != "http":
+        raise UserError(f"a probe speaks OpenAI's protocol, and {endpoint.provider.name} does not: give another one")
     print(
         f"saiten: asking {endpoint.model} at {endpoint.shown}: at most {REQUESTS} requests of at most {TOKENS} tokens",
         file=sys.stderr,

@@ -23,7 +23,7 @@ from saiten.models.providers import Endpoint
 from saiten.models.reasoning import ReasoningParser, find_parser
 from saiten.models.retry import OUTAGE, Step, Tries
 from saiten.models.stats import Stats
-from saiten.models.transport import Answer, Transport
+from saiten.models.transport import Answer, Sends
 from saiten.types import Generation, Message, Sampling
 
 PROBE = (Message(role="user", content="1"),)
@@ -73,7 +73,7 @@ class Asker:
         clock: Clock,
         chance: Callable[[], float],
     ) -> None:
-        self.transport: Transport | None = None
+        self.transport: Sends | None = None
         self.account: Account | None = None
         """Where requests cost something that is known."""
         self.learnt_n: int | None = None

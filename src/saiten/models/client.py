@@ -30,7 +30,7 @@ from saiten.models.providers import Endpoint
 from saiten.models.reasoning import client_parser
 from saiten.models.retry import RetryPolicy
 from saiten.models.stats import Stats
-from saiten.models.transport import Transport
+from saiten.models.transport import Sends, Transport
 from saiten.served import Reached
 from saiten.types import Access, Generation, Outcome, Request, RunSpec
 
@@ -67,7 +67,7 @@ class Client:
         self.load: Load | None = None
         """What a server of ours said last of its own work; None: it does not say."""
         self._asker = Asker(endpoint, self.options, self.limiter, self.stats, clock=self._clock, chance=chance)
-        self._transport: Transport | None = None
+        self._transport: Sends | None = None
 
     @classmethod
     def for_run(cls, endpoint: Endpoint, access: Access, spec: RunSpec, reached: Reached | None = None) -> Self:
@@ -100,12 +100,13 @@ class Client:
             self._asker.account = Account(budget, price)
 
     async def __aenter__(self) -> Self:
-        self._transport = Transport(
-            self.endpoint,
-            self.options.limits(paid=self.endpoint.paid),
-            self.stats,
-            cut_loops=self.options.cut_loops,
-        )
+        limits = self.options.limits(paid=self.endpoint.paid)
+        if self.endpoint.provider.transport == "litellm":
+            from saiten.models.litellm_transport import LitellmTransport
+
+            self._transport = LitellmTransport(self.endpoint, limits, self.stats)
+        else:
+            self._transport = Transport(self.endpoint, limits, self.stats, cut_loops=self.options.cut_loops)
         self._asker.transport = self._transport
         return self
 

@@ -10,7 +10,7 @@ from saiten.models import failures
 from saiten.models.clock import Clock
 from saiten.models.failures import Failure, Kind, Sent
 from saiten.models.providers import Endpoint
-from saiten.models.transport import Transport
+from saiten.models.transport import Sends
 from saiten.models.wire import Malformed, strict_json
 
 SECONDS = 15.0
@@ -51,7 +51,7 @@ def unreachable(endpoint: Endpoint, failure: Failure) -> EndpointError:
     return EndpointError(f"{where}: {failure.message}", exit_status=status, resumable=failure.resumable)
 
 
-async def check_endpoint(endpoint: Endpoint, transport: Transport, clock: Clock) -> ServerInfo:
+async def check_endpoint(endpoint: Endpoint, transport: Sends, clock: Clock) -> ServerInfo:
     """Ask for the list of models. Raises EndpointError if the endpoint cannot serve this run."""
     found = await transport.get("/models", SECONDS)
     for _ in range(TRIES - 1):

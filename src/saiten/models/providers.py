@@ -35,7 +35,7 @@ class Endpoint:
     @property
     def shown(self) -> str:
         """The base URL as messages show it: a query may hold a secret."""
-        return self.base_url.partition("?")[0]
+        return self.base_url.partition("?")[0] or self.provider.name
 
     @property
     def loopback(self) -> bool:
@@ -48,7 +48,7 @@ class Endpoint:
 
         Plain HTTP is spoken by servers of one's own only, whatever provider's dialect they were given.
         """
-        return self.provider.paid and not self.loopback and self.base_url.startswith("https://")
+        return self.provider.paid and not self.loopback and not self.base_url.startswith("http://")
 
     @property
     def unsent(self) -> frozenset[str]:
@@ -60,14 +60,15 @@ def resolve_endpoint(spec: RunSpec, access: Access, environ: Mapping[str, str]) 
     """Return where to send requests. Raises UserError for an unknown provider, a bad URL or a missing key."""
     provider = find_provider(spec.provider)
     url = access.base_url or provider.base_url
-    if not url:
+    elsewhere = provider.transport == "litellm"  # litellm knows the addresses and the keys' variables
+    if not url and not elsewhere:
         raise UserError(f"provider {provider.name!r} has no address of its own: say where it is with --base-url URL")
     if not spec.model.strip():
         raise UserError("the model's name is empty: give the name as the provider knows it")
-    endpoint = Endpoint(provider=provider, base_url=checked_url(url), model=spec.model)
+    endpoint = Endpoint(provider=provider, base_url=checked_url(url) if url else "", model=spec.model)
     key = access.api_key or (environ.get(provider.key_variable) if provider.key_variable else None)
     key = checked_key(key)
-    if not key and provider.paid and access.base_url is None:
+    if not key and provider.paid and access.base_url is None and not elsewhere:
         raise UserError(
             f"provider {provider.name!r} needs an API key: set the environment variable {provider.key_variable} "
             "(or write it into .env)"

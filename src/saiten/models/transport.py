@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from posixpath import normpath
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from saiten.models import failures
@@ -187,6 +188,22 @@ class Watch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Sends(Protocol):
+    """Whatever brings a request to an endpoint and its answer back."""
+
+    async def get(self, route: str, seconds: float) -> tuple[int, bytes] | Failure:
+        """Return status and body of a small GET."""
+        ...
+
+    async def send(self, route: str, body: bytes, sent: Sent) -> Answer | Failure:
+        """Send a request and read what comes."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
 class Transport:
