@@ -48,7 +48,8 @@ def list_tasks(group_name: str | None, context: DataContext) -> int:
     for name in wanted:
         benchmark = find(name)
         subsets = len(usual_subsets(benchmark))
-        metrics = ", ".join(metric.name for metric in benchmark.metrics_for(benchmark.samples))
+        whole = [metric.name for metric in benchmark.metrics_for(benchmark.samples) if metric.where is None]
+        metrics = ", ".join(whole)  # those by category: saiten tasks show
         rows.append(
             (
                 benchmark.name,
@@ -131,6 +132,7 @@ def show_task(name: str, context: DataContext) -> int:
         print(f"{key:<{width}}  {value or '-'}")
     print_measures(benchmark)
     print_prompt(benchmark, subset, context)
+    print_judge(benchmark)
     return Exit.COMPLETE
 
 
@@ -170,6 +172,12 @@ def print_prompt(benchmark: Benchmark, subset: str, context: DataContext) -> Non
         print(f"\nprompt as it is sent for the first document{of} ({document.id}{which})\n")
         print(turn)
     print(f"\ntarget\n\n{document.target}")
+
+
+def print_judge(benchmark: Benchmark) -> None:
+    """Print what the judge is asked with."""
+    for name, template in benchmark.judge.templates.items() if benchmark.judge is not None else ():
+        print(f"\nwhat the judge is sent, {name}\n\n[system] {template.system}\n\n{template.user}")
 
 
 def first_document(benchmark: Benchmark, subset: str, context: DataContext) -> Document | None:
