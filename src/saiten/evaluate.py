@@ -32,7 +32,7 @@ from saiten.engine.score import BenchmarkScorer
 from saiten.engine.writer import writer_name
 from saiten.errors import UserError
 from saiten.models.budget import Budget
-from saiten.models.judges import resolve_judge
+from saiten.models.judges import MODEL_SERVER, judge_beside, resolve_judge
 from saiten.models.providers import Endpoint, resolve_endpoint
 from saiten.models.reasoning import is_ours
 from saiten.part import Part
@@ -87,7 +87,7 @@ def evaluate(
     server = access.server or own_server(spec, access, endpoint, layout)
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, access.part)
-        judge = judge_endpoint(plans, access, owes=True)
+        judge = judge_endpoint(plans, access, endpoint)
         budget = opened_budget(endpoint, judge, access, plans, layout.run)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
         stack.enter_context(progress.beating(layout.run))
@@ -173,7 +173,7 @@ def rescore(
     refuse_second(directory, progress)
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, Part())
-        judge = judge_endpoint(plans, access, owes=False) if judged else None
+        judge = judge_endpoint(plans, access, None) if judged else None
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
         asking = Asking(
             spec=spec,
@@ -262,15 +262,18 @@ def plan_run(spec: RunSpec, layout: Layout, stack: ExitStack, part: Part) -> lis
     return plans
 
 
-def judge_endpoint(plans: Sequence[BenchmarkPlan], access: Access, *, owes: bool) -> Endpoint | None:
-    """Return where missing judgements are asked; None where none is missing. `owes`: the model is asked too.
+def judge_endpoint(plans: Sequence[BenchmarkPlan], access: Access, endpoint: Endpoint | None) -> Endpoint | None:
+    """Return where missing judgements are asked; None where none is missing. `endpoint`: the model's, if it is asked.
 
     Raises UserError, before anything is asked, if the judge cannot be used (no key, a name without a date).
     """
     for plan in plans:
         if plan.judge is not None and (
-            (owes and any(subset.owes() for subset in plan.subsets)) or next(unjudged(plan), None) is not None
+            (endpoint is not None and any(subset.owes() for subset in plan.subsets))
+            or next(unjudged(plan), None) is not None
         ):
+            if access.judge_base_url == MODEL_SERVER:
+                return judge_beside(plan.judge, endpoint)
             return resolve_judge(plan.judge, access, os.environ)
     return None
 

@@ -464,7 +464,7 @@ class Access:
     unsafe_code_execution: bool = False
     """Run generated code even where no isolation works. Only on a machine with nothing to lose."""
     judge_base_url: str | None = None
-    """Address of the judge's OpenAI-compatible server; OpenAI's if unset (JUDGE_BASE_URL)."""
+    """Address of the judge's server, or `model`: the model's own; OpenAI's if unset (JUDGE_BASE_URL)."""
     judge_api_key: str | None = field(default=None, repr=False)
     judge_concurrency: int | None = None
     """Ceiling of judgements in flight; adaptive if unset (JUDGE_CONCURRENT_CALLS)."""

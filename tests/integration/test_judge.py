@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 
+from saiten.errors import UserError
+from saiten.evaluate import evaluate, rescore
+from saiten.models.judges import with_judge_environment
+from saiten.results.layout import Layout
+from saiten.served import Reached
+from saiten.types import Access, RunSpec
 from tests.helpers.command import Saiten
 from tests.helpers.conversations import judge_answer, judged_answers, model_answer, rating_of, talks
 from tests.helpers.extras import needs
@@ -329,6 +337,49 @@ def test_the_judge_s_key_goes_to_the_judge_alone_and_into_no_file(saiten: Saiten
         assert all(canary not in str(entry.headers) for entry in judge.ledger)
     held = [path for path in saiten.folder.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     assert held == []
+
+
+class OwnServer:
+    """A server of ours that is a fault server, and tells when it was started and stopped."""
+
+    def __init__(self, fault: FaultServer) -> None:
+        self.fault = fault
+        self.told: list[tuple[str, int]] = []
+
+    async def start(self, tell: Callable[[str], None]) -> Reached:
+        tell("ready")
+        self.told.append(("start", len(self.fault.ledger)))
+        return Reached(base_url=self.fault.base_url, api_key="sk-own")
+
+    async def ended(self) -> None:
+        await asyncio.Event().wait()
+
+    async def restart(self) -> None:
+        self.told.append(("restart", len(self.fault.ledger)))
+
+    async def stop(self) -> None:
+        self.told.append(("stop", len(self.fault.ledger)))
+
+
+def test_a_server_that_is_started_for_the_model_judges_as_well_and_stops_when_all_is_judged(tmp_path: Path) -> None:
+    def says(prompt: str, index: int) -> str:
+        return judge_answer(prompt, index) if judged_answers(prompt) else model_answer(prompt, index)
+
+    spec = RunSpec(model="test-model", provider="vllm", benchmarks=(str(talks(tmp_path, 3, samples=1)),))
+    layout = Layout.of(tmp_path, spec, provider_path="hosted_vllm", litellm_prefix="hosted_vllm")
+    with FaultServer(answer=says) as both:
+        server = OwnServer(both)
+        told, access = with_judge_environment(spec, Access(server=server, judge_base_url="model"), {})
+        result = evaluate(told, access, layout=layout)
+        assert result.complete
+        assert result.benchmarks[0].judge == "test-model"
+        assert server.told[0] == ("start", 0)
+        assert set(server.told[1:]) == {("stop", 12)}  # six answers, six judgements
+        asked = OwnServer(both)
+        assert evaluate(told, replace(access, server=asked), layout=layout).complete
+        assert asked.told == []  # nothing is owed: nothing is started
+        with pytest.raises(UserError, match="no server of the model is asked here"):
+            rescore(layout.run, access, change=lambda spec: replace(spec, judge_model="another"))
 
 
 def test_a_signal_lets_judgements_in_flight_finish(saiten: Saiten) -> None:

@@ -23,6 +23,7 @@ from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
 from saiten.models.budget import Budget
 from saiten.models.client import Client
+from saiten.models.judges import MODEL_SERVER
 from saiten.models.options import ClientOptions
 from saiten.models.providers import Endpoint
 from saiten.results import manifest
@@ -111,7 +112,11 @@ class Asking:
         """Generate, execute and judge side by side; return why that could not go on, if it could not."""
         async with AsyncExitStack() as stack:
             executor = await self._executor(stack, commit)
-            judging = await self._judging(stack, commit, stop)
+            judging = None if self.judges_itself else await self._judging(stack, commit, stop, self.judge)
+            reached = await self._serve(stack, stop)
+            if self.judges_itself and self.judge is not None and reached is not None:
+                judge = replace(self.judge, base_url=reached.base_url, api_key=reached.api_key)
+                judging = await self._judging(stack, commit, stop, judge)
 
             def stored(item: Item, repetition: int) -> None:
                 if executor is not None and item.plan.benchmark.verifier is not None:
@@ -123,7 +128,7 @@ class Asking:
                 executing = group.create_task(executor.run()) if executor is not None else None
                 if judging is not None:
                     group.create_task(judging.run())
-                failure = await self._generate(commit, stop, stored)
+                failure = await self._generate(commit, stop, stored, reached)
                 if executor is not None or judging is not None:
                     self.progress.state = "verifying"
                 if executor is not None and executing is not None:
@@ -132,14 +137,16 @@ class Asking:
                     executor.finish()
                 if judging is not None:
                     judging.finish()
+        self._note_end(executor, judging)
+        return failure or (judging.fatal if judging is not None else None)
+
+    def _note_end(self, executor: Executor | None, judging: Judging | None) -> None:
         if executor is not None and executor.failures:
             self.notes.append(f"{executor.failures} programs could not be executed: the sandbox failed")
         if judging is not None:
             self.notes.extend(f"judge: {note}" for note in told_by(judging.client))
             if judging.failures:
                 self.notes.append(f"{judging.failures} judgements failed: the same command again asks for them")
-            failure = failure or judging.fatal
-        return failure
 
     async def _executor(self, stack: AsyncExitStack, commit: GroupCommit) -> Executor | None:
         verified = [plan for plan in self.plans if plan.benchmark.verifier is not None]
@@ -154,11 +161,29 @@ class Asking:
             executor.add_stored(plan)
         return executor
 
-    async def _judging(self, stack: AsyncExitStack, commit: GroupCommit, stop: StopRequest) -> Judging | None:
-        if self.judge is None:
+    @property
+    def judges_itself(self) -> bool:
+        """Whether the server that is started for the model judges as well."""
+        return self.server is not None and self.access.judge_base_url == MODEL_SERVER
+
+    async def _serve(self, stack: AsyncExitStack, stop: StopRequest) -> Reached | None:
+        """Start the model's server, if there is one to start and something to ask it."""
+        if self.server is None or not (self._owes() or (self.judges_itself and self.judge is not None)):
+            return None
+        stack.push_async_callback(self.server.stop)
+        self.progress.state = "serving"
+        reached = await start_server(self.server, self.observer.tell, stop)
+        if reached is not None:
+            manifest.note(self.directory, {"server": reached.facts})
+        return reached
+
+    async def _judging(
+        self, stack: AsyncExitStack, commit: GroupCommit, stop: StopRequest, judge: Endpoint | None
+    ) -> Judging | None:
+        if judge is None:
             return None
         options = ClientOptions(concurrency=self.access.judge_concurrency, stall_seconds=self.access.stall_seconds)
-        client = await stack.enter_async_context(Client(self.judge, options))
+        client = await stack.enter_async_context(Client(judge, options))
         client.pay_from(self.budget)
         info = await client.check()  # a judge that cannot be used must say so before anything is asked
         self.notes.extend(f"judge: {note}" for note in info.notes)
@@ -176,20 +201,24 @@ class Asking:
     def _owes(self) -> bool:
         return self.endpoint is not None and any(subset.owes() for plan in self.plans for subset in plan.subsets)
 
-    async def _generate(self, commit: GroupCommit, stop: StopRequest, verify: Verify) -> SaitenError | None:
-        """Ask what is owed; the server lives no longer than this, so that scoring costs no GPU time."""
-        if self.endpoint is None or not self._owes():
+    async def _generate(
+        self, commit: GroupCommit, stop: StopRequest, verify: Verify, reached: Reached | None
+    ) -> SaitenError | None:
+        """Ask what is owed; the server lives no longer than this (unless it judges): scoring costs no GPU time."""
+        if self.endpoint is None or not self._owes() or (self.server is not None and reached is None):
             return None
+        endpoint = self.endpoint
+        if reached is not None:
+            endpoint = replace(endpoint, base_url=reached.base_url, api_key=reached.api_key)
+        client = Client.for_run(endpoint, self.access, self.spec, reached)
         try:
-            return await self._ask(self.endpoint, commit, stop, verify)
+            return await self._ask(client, commit, stop, verify)
         finally:
             self.progress.asking_until = time.time()
-            if self.server is not None:
+            if self.server is not None and not self.judges_itself:
                 await self.server.stop()
 
-    async def _ask(
-        self, endpoint: Endpoint, commit: GroupCommit, stop: StopRequest, verify: Verify
-    ) -> SaitenError | None:
+    async def _ask(self, client: Client, commit: GroupCommit, stop: StopRequest, verify: Verify) -> SaitenError | None:
         learners = {id(plan): Learner(plan) for plan in self.plans}
 
         def stored(item: Item, repetition: int, generation: Generation) -> None:
@@ -198,15 +227,6 @@ class Asking:
                 learners[id(item.plan)].learn(item.subset, item.index, item.document.id, tokens)
             verify(item, repetition)
 
-        reached: Reached | None = None
-        if self.server is not None:
-            self.progress.state = "serving"
-            reached = await start_server(self.server, self.observer.tell, stop)
-            if reached is None:
-                return None
-            manifest.note(self.directory, {"server": reached.facts})
-            endpoint = replace(endpoint, base_url=reached.base_url, api_key=reached.api_key)
-        client = Client.for_run(endpoint, self.access, self.spec, reached)
         client.pay_from(self.budget)
         async with client:
             info = await client.check()
@@ -220,7 +240,7 @@ class Asking:
                 on_stored=stored,
                 on_last=self.on_last,
                 drain_seconds=self.access.drain_seconds,
-                synced_each=endpoint.paid,
+                synced_each=client.endpoint.paid,
             )
             self.progress.state = "generating"
             self.progress.asking_since = time.time()

@@ -20,6 +20,8 @@ from saiten.types import Access, RunSpec, Sampling
 DEFAULT_MODEL = "gpt-4o-2024-08-06"
 KEY = "JUDGE_API_KEY"
 FALLBACK_KEY = "OPENAI_API_KEY"
+MODEL_SERVER = "model"
+"""In place of a base URL: the server that answers the questions judges as well."""
 DATED = re.compile(r"(?:^|\D)(?:20\d\d-\d\d-\d\d|20\d{6}|\d{4})(?:\D|$)")
 MAX_TOKENS, THINKING_MAX_TOKENS = 4096, 32768
 
@@ -57,7 +59,18 @@ def with_judge_environment(spec: RunSpec, access: Access, environ: Mapping[str, 
         judge_reasoning_effort=spec.judge_reasoning_effort or environ.get("JUDGE_REASONING_EFFORT") or None,
     )
     url = access.judge_base_url or environ.get("JUDGE_BASE_URL") or None
+    if url == MODEL_SERVER and spec.judge_model is None:
+        spec = replace(spec, judge_model=spec.model)
     return spec, replace(access, judge_base_url=url, judge_concurrency=concurrency)
+
+
+def judge_beside(model: JudgeModel, endpoint: Endpoint | None) -> Endpoint:
+    """Return the judge at the model's own server. Raises UserError where there is no such server."""
+    if endpoint is None:
+        raise UserError(
+            f"--judge-base-url {MODEL_SERVER}: no server of the model is asked here; give the judge's address"
+        )
+    return replace(endpoint, model=model.name)
 
 
 def resolve_judge(model: JudgeModel, access: Access, environ: Mapping[str, str]) -> Endpoint:
