@@ -22,7 +22,7 @@ from tests.helpers.rigs import Rig, install_embedded, open_rig
 from tests.helpers.scenarios import Site
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
-SHORT_ANSWERS = ("--max-tokens", "24")
+SHORT_ANSWERS = ("--max-tokens", "16")
 LOOK_SECONDS = 2.0
 
 
@@ -96,7 +96,7 @@ def quiz_of(site: Site, seconds: float) -> tuple[Path, scenarios.Numbers]:
 
 def test_two_benchmarks_as_in_the_manual(site: Watched) -> None:
     names: Sequence[str] = ("sample_choice_ja", "sample_math")
-    more = ("--max-samples", "4", *SHORT_ANSWERS)
+    more = ("--max-samples", "2", *SHORT_ANSWERS)
     expected = site.undisturbed(names, *more)
     job = scenarios.two_benchmarks(site, names, expected, *more)
     (row,) = site.look()
