@@ -107,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if self.server.status is not None:
             return self._send(self.server.status, b"{}", {})
+        if url.path == "/api/whoami-v2":
+            return self._who()
         if url.path.startswith("/storage/"):
             return self._storage(url.path)
         match = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", url.path)
@@ -116,6 +118,13 @@ class _Handler(BaseHTTPRequestHandler):
         if match:
             return self._file(match[1], unquote(match[2]), unquote(match[3]))
         return self._error(404, "Unknown", "no such route")
+
+    def _who(self) -> None:
+        tokens = {repository.token for repository in self.server.repositories.values()}
+        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in tokens:
+            return self._error(401, "Unauthorized", "Invalid username or password.")
+        body = json.dumps({"type": "user", "name": "tanaka", "auth": {"accessToken": {"displayName": "x"}}}).encode()
+        return self._send(200, body, {"Content-Type": "application/json"})
 
     def _open(self, name: str, revision: str, *, content: bool) -> tuple[str, dict[str, bytes]] | None:
         repository = self.server.repositories.get(name)
