@@ -29,7 +29,7 @@ CUDA_VISIBLE_DEVICES="${CUDA_VISIBLE_DEVICES:-}" # local: the GPUs that jobs may
 benchmarks=()
 
 # A line `qsub_task LANG TASK` evaluates one more. TASK: an old script's name, or a benchmark of `saiten tasks list`.
-qsub_task() {
+function qsub_task {
   case $1_$2 in
     ja_gpqa | ja_math_100 | ja_mifeval | ja_mmlu_prox) benchmarks+=("$2_ja") ;;
     ja_mmlu) benchmarks+=(jmmlu) ;;

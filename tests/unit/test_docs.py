@@ -20,7 +20,18 @@ from tests.helpers.faultd import Fault, FaultServer
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "ja")
-PAGES = (*COMMANDS, "index", "results", "own-benchmark", "reliability", "environment", "providers", "judge", "clusters", "manual")
+PAGES = (
+    *COMMANDS,
+    "index",
+    "results",
+    "own-benchmark",
+    "reliability",
+    "environment",
+    "providers",
+    "judge",
+    "clusters",
+    "manual",
+)
 BOTH = [(language, page) for language in LANGUAGES for page in PAGES]
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
