@@ -194,10 +194,10 @@ def public_interpreter() -> Path:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     name = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
     place = BASE / f"environment-{name}"
-    shutil.rmtree(place, ignore_errors=True)
-    maker = base / "bin" / version
-    subprocess.run([str(maker), "-m", "venv", "--without-pip", str(place)], check=True, timeout=120)
     site = place / "lib" / version / "site-packages"
+    if not site.is_dir():  # another session may be using it
+        maker = base / "bin" / version
+        subprocess.run([str(maker), "-m", "venv", "--without-pip", str(place)], check=True, timeout=120)
     libraries = [linked(ROOT / "src"), linked(Path(sysconfig.get_paths()["purelib"]))]
     (site / "saiten-rig.pth").write_text("".join(f"{path}\n" for path in libraries))
     return place / "bin" / "python"

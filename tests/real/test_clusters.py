@@ -24,6 +24,11 @@ from tests.helpers.scenarios import Site
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 SHORT_ANSWERS = ("--max-tokens", "16")
 LOOK_SECONDS = 2.0
+START_SECONDS = 4.0
+"""Of saiten and of the model server, together."""
+BUSY_SECONDS = 16.0
+Quiz = tuple[Path, scenarios.Numbers]
+MEASURED: list[tuple[int, scenarios.Numbers]] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,9 @@ def rig(request: pytest.FixtureRequest) -> Rig:
     return made
 
 
-@pytest.fixture
-def site(rig: Rig, request: pytest.FixtureRequest) -> Watched:
-    folder = rig.folder(request.node.originalname)
+def site_of(rig: Rig, name: str) -> Watched:
+    """Return a place on a rig with a folder of its own."""
+    folder = rig.folder(name)
 
     def saiten(*words: str) -> subprocess.CompletedProcess[str]:
         return rig.saiten(*words, cwd=folder)
@@ -79,19 +84,33 @@ def site(rig: Rig, request: pytest.FixtureRequest) -> Watched:
         folder=folder,
         saiten=saiten,
         model=(SMOLLM2_NAME, "--provider", "llamacpp"),
-        short="0:00:20",
+        short="0:00:16",
         seconds=240.0,
     )
 
 
-def quiz_of(site: Site, seconds: float) -> tuple[Path, scenarios.Numbers]:
-    """Return a benchmark that keeps the model busy for about so long on this machine, and its numbers undisturbed."""
-    trial = questions(site.folder, 24, name="trial")
-    begun = time.monotonic()
-    site.undisturbed([trial], *SHORT_ANSWERS)
-    per_question = (time.monotonic() - begun - 4.0) / 24  # the start of saiten and of the server
-    quiz = questions(site.folder, max(24, min(400, round(seconds / max(per_question, 0.02)))))
-    return quiz, site.undisturbed([quiz], *SHORT_ANSWERS)
+@pytest.fixture
+def site(rig: Rig, request: pytest.FixtureRequest) -> Watched:
+    return site_of(rig, request.node.originalname)
+
+
+@pytest.fixture
+def quiz(site: Watched, measured: tuple[int, scenarios.Numbers]) -> Quiz:
+    count, numbers = measured
+    return questions(site.folder, count), numbers
+
+
+@pytest.fixture(scope="module")
+def measured(rig: Rig) -> tuple[int, scenarios.Numbers]:
+    """How many questions keep the model busy for BUSY_SECONDS here, and their numbers, undisturbed: once for all."""
+    if not MEASURED:
+        site = site_of(rig, "undisturbed")
+        begun = time.monotonic()
+        site.undisturbed([questions(site.folder, 24, name="trial")], *SHORT_ANSWERS)
+        each = (time.monotonic() - begun - START_SECONDS) / 24
+        count = max(24, min(400, round(BUSY_SECONDS / max(each, 0.02))))
+        MEASURED.append((count, site.undisturbed([questions(site.folder, count)], *SHORT_ANSWERS)))
+    return MEASURED[0]
 
 
 def test_two_benchmarks_as_in_the_manual(site: Watched) -> None:
@@ -106,27 +125,23 @@ def test_two_benchmarks_as_in_the_manual(site: Watched) -> None:
     assert job.stdout in shown
 
 
-def test_a_chain_of_jobs_that_are_too_short_completes(site: Watched) -> None:
-    quiz, expected = quiz_of(site, 25.0)
-    reports = scenarios.chain(site, quiz, expected, *SHORT_ANSWERS, links=6)
+def test_a_chain_of_jobs_that_are_too_short_completes(site: Watched, quiz: Quiz) -> None:
+    reports = scenarios.chain(site, *quiz, *SHORT_ANSWERS, links=5)
     assert set(site.states()) == {"done"}  # every link that could not finish says that a later one did
     assert {"queued", "running"} <= set(site.seen)
     assert sum(report.new for report in reports) == reports[0].due
 
 
-def test_a_job_that_is_killed(site: Watched) -> None:
-    quiz, expected = quiz_of(site, 12.0)
-    scenarios.killed(site, quiz, expected, *SHORT_ANSWERS)
+def test_a_job_that_is_killed(site: Watched, quiz: Quiz) -> None:
+    scenarios.killed(site, *quiz, *SHORT_ANSWERS)
     assert site.states() == ["done", "done"]
 
 
-def test_jobs_that_are_cancelled_while_they_wait_and_while_they_run(site: Watched) -> None:
-    quiz, expected = quiz_of(site, 15.0)
-    scenarios.cancelled(site, quiz, expected, *SHORT_ANSWERS)
+def test_jobs_that_are_cancelled_while_they_wait_and_while_they_run(site: Watched, quiz: Quiz) -> None:
+    scenarios.cancelled(site, *quiz, *SHORT_ANSWERS)
     assert site.states() == ["cancelled", "cancelled", "done"]
 
 
-def test_a_job_whose_run_directory_vanishes(site: Watched) -> None:
-    quiz, expected = quiz_of(site, 12.0)
-    scenarios.vanished(site, quiz, expected, *SHORT_ANSWERS)
+def test_a_job_whose_run_directory_vanishes(site: Watched, quiz: Quiz) -> None:
+    scenarios.vanished(site, *quiz, *SHORT_ANSWERS)
     assert site.states()[-1] == "done"

@@ -17,6 +17,7 @@ from saiten.clusters.services import Service
 
 JOB_ID = re.compile(r"\d+(?:\[\d*\])?(?:\.[\w.-]+)?")
 GONE = re.compile(r"Unknown Job Id|finished", re.IGNORECASE)
+NO_HISTORY = re.compile(r"not configured to maintain job history")
 DELETED, STUCK = 91, 51
 """Values of `substate`. A job that was told to stop stays R with substate 42, as every running job."""
 OWN_STATUS = {
@@ -45,6 +46,16 @@ class Pbs:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._history = True
+
+    def _qstat(self, *words: str) -> Answer:
+        """Run `qstat` for finished jobs, too; for live ones only where the server keeps no history (PBS's default)."""
+        if self._history:
+            answer = run(["qstat", "-x", *words])
+            if not NO_HISTORY.search(answer.err):
+                return answer
+            self._history = False
+        return run(["qstat", *words])
 
     def argv(self, request: JobRequest) -> list[str]:
         """Return the `qsub` command.
@@ -88,7 +99,7 @@ class Pbs:
         """
         if not ids:
             return {}
-        answer = run(["qstat", "-x", "-f", *ids])
+        answer = self._qstat("-f", *ids)
         listed = {job_id: status_of(job_id, fields) for job_id, fields in read_text(answer.out).items()}
         if not listed and not known_complaint(answer):
             raise SchedulerError(f"qstat does not answer: {answer.complaint}")
@@ -96,10 +107,10 @@ class Pbs:
 
     def final(self, job_id: str) -> JobStatus:
         """Ask for one job, as JSON; as text where the JSON cannot be read (unescaped variables, issue 2541)."""
-        answer = run(["qstat", "-x", "-f", "-F", "json", job_id])
+        answer = self._qstat("-f", "-F", "json", job_id)
         jobs = read_json(answer.out)
         if not jobs and not GONE.search(answer.complaint):
-            answer = run(["qstat", "-x", "-f", job_id])
+            answer = self._qstat("-f", job_id)
             jobs = read_text(answer.out)
         if (status := named({name: status_of(name, fields) for name, fields in jobs.items()}, job_id)) is not None:
             return status

@@ -25,7 +25,7 @@ wait_for() {
 }
 
 install_packages() {
-  command -v sge_qmaster sge_execd qsub >/dev/null && return
+  if type sge_qmaster sge_execd qsub >/dev/null 2>&1; then return; fi
   local setting
   for setting in gridengineconfig:boolean:true gridenginecell:string:default "gridenginemaster:string:$host"; do
     echo "gridengine-common shared/${setting//:/ }"

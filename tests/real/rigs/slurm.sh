@@ -23,7 +23,7 @@ wait_for() {
 }
 
 install_packages() {
-  command -v slurmctld slurmd sbatch munged >/dev/null && return
+  if type slurmctld slurmd sbatch munged >/dev/null 2>&1; then return; fi
   answers apt-cache show slurmctld || apt-get update -qq
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d

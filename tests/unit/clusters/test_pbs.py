@@ -137,6 +137,17 @@ def test_a_job_that_pbs_does_not_know_is_lost(commands: Commands) -> None:
             question()
 
 
+def test_a_server_without_history_is_asked_for_live_jobs(commands: Commands) -> None:
+    commands.add("qstat", TWO)
+    script = commands.folder / "qstat"
+    refusal = 'case "$2" in -x) echo "qstat: PBS is not configured to maintain job history" >&2; exit 1;; esac\n'
+    script.write_text(script.read_text().replace("#!/bin/sh\n", "#!/bin/sh\n" + refusal.replace("$2", "$1")))
+    pbs = Pbs(ABCI)
+    assert pbs.poll(["1.pbs1"])["1.pbs1"].state is JobState.RUNNING
+    assert pbs.poll(["1.pbs1"])["1.pbs1"].state is JobState.RUNNING
+    assert commands.calls() == [["qstat", "-f", "1.pbs1"]] * 2
+
+
 def test_submit_keeps_the_whole_id(commands: Commands, tmp_path: Path) -> None:
     commands.add("qsub", "1234.pbs1\n")
     assert PBS.submit(request(tmp_path, ABCI, "rt_HG")) == "1234.pbs1"
