@@ -18,7 +18,7 @@ from saiten.benchmarks.prompt import fill
 from saiten.datasets.apart import Held
 from saiten.scoring.code import CasesScorer, CasesVerifier
 from saiten.scoring.metrics import pass_at
-from saiten.types import Benchmark, Dataset, Document, Metric, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Metric, Row, Sampling, SummaryRow
 
 OPENING = """\
 Below is the specification of a programming problem. \
@@ -115,6 +115,7 @@ BENCHMARK = Benchmark(
         for name in ("v5_v6", "v6")
         for k in (1, 10)
     ),
+    duration=Duration(node_q="02:00:00", node_f="08:00:00", rt_HG="02:00:00", rt_HF="08:00:00"),
     source="livecodebench/code_generation_lite; swallow-evaluation-instruct@3520211 lcb:codegeneration_v5_v6",
     license="CC (hub card); statements belong to the contest sites",
     differs="prompt in our own words, same code blocks; sandboxed, under a CPU limit; `solved@k` is ours",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from saiten.benchmarks.en.humaneval import ask, metrics
 from saiten.scoring.code import CodeScorer, HumanEvalVerifier
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 PROMPT = """\
 次の Python コードの続きを書き、docstring の説明と実行例のとおりに動く関数を完成させてください。\
@@ -53,6 +53,7 @@ BENCHMARK = Benchmark(
         SummaryRow(name="jhumaneval_pass@1", metric="humaneval_pass@1:10"),
         SummaryRow(name="jhumaneval_pass@10", metric="humaneval_pass@10:10"),
     ),
+    duration=Duration(node_q="01:00:00", node_f="04:00:00", rt_HG="01:00:00", rt_HF="04:00:00"),
     source="kogi-jwu/jhumaneval; swallow-evaluation-instruct@3520211 swallow_jhumaneval",
     license="MIT",
     differs="prompt in our own words, same code block; programs run sandboxed, under a CPU limit; `solved@k` is ours",
