@@ -231,6 +231,8 @@ class Asking:
         async with client:
             info = await client.check()
             self.notes.extend(info.notes)
+            owing = (subset for plan in self.plans for subset in plan.subsets if subset.owes())
+            await client.rehearse(each for subset in owing for each in subset.settings())
             generator = Generator(
                 queue=WorkQueue(self.plans, client.width),
                 client=client,

@@ -81,6 +81,12 @@ class SubsetPlan:
             return self.sampling
         return sampling_sent(self.override, document.sampling, self.sampling, NOTHING)
 
+    def settings(self) -> Iterator[tuple[Sampling, int]]:
+        """Yield what is sent for the documents and how many repetitions of it; once where all are alike."""
+        for index in range(len(self.order) if self.own_sampling else 1):
+            document = self.document(index)
+            yield self.sampling_of(document), self.repetitions(document)
+
     def repetitions(self, document: Document) -> int:
         """Return how many repetitions are generated: one where decoding is greedy, since all would be the same."""
         return 1 if self.sampling_of(document).temperature == 0 else self.samples

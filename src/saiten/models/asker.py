@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from saiten.errors import EndpointError, Exit
 from saiten.models.assemble import ended_choices, finished_choices
 from saiten.models.body import Form, dropped, encode_body, sampling_fields
 from saiten.models.budget import Account
@@ -30,6 +31,10 @@ PROBE = (Message(role="user", content="1"),)
 """Something harmless and cheap to ask, to see whether anything is answered at all."""
 MAYBE_BILLED = frozenset({Kind.AMBIGUOUS, Kind.MALFORMED, Kind.TOO_LARGE})
 """Failures after which an answer may have been generated all the same."""
+REHEARSALS = 4
+"""Requests, at most, that find out how one set of settings must be sent."""
+REHEARSAL_TOKENS = 16
+"""Some endpoints refuse fewer."""
 SHORTFALLS = 2
 """Answers in a row with fewer choices than asked for, before fewer are asked for."""
 
@@ -58,6 +63,12 @@ class Trial:
     """Of the limiter's ceiling."""
     outages: int
     """How many outages there had been."""
+
+
+def told(sampling: Sampling) -> dict[str, object]:
+    """Return the settings that are said, by name."""
+    values = {name: getattr(sampling, name) for name in sampling.__slots__}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class Asker:
@@ -136,6 +147,37 @@ class Asker:
             elif await self._again(found, trial):
                 continue
             return ended_choices(piece.indices, found, attempts=tries.sent, started=started)
+
+    async def rehearse(self, sampling: Sampling, n: int) -> None:
+        """Ask for one token with these settings, n of them if n is above 1, before anything is asked for good.
+
+        Learns which n and which form of request the endpoint honours. Raises EndpointError if it refuses the settings;
+        what else may fail is left to the run.
+        """
+        tiny = replace(sampling, max_tokens=min(REHEARSAL_TOKENS, sampling.max_tokens or REHEARSAL_TOKENS))
+        for _ in range(REHEARSALS):
+            indices = tuple(range(min(n, self.learnt_n or n)))
+            self._stats.probes += 1
+            found = await self._paid(Piece(messages=PROBE, sampling=tiny, indices=indices), self._form)
+            if isinstance(found, Answer):
+                came = len(found.reply.choices)
+                if came >= len(indices):
+                    return
+                self._learn_n(max(1, came), f"{len(indices)} choices were asked for")
+            elif found.kind is Kind.N_REFUSED:
+                self._learn_n(found.limit or 1, found.message)
+            elif found.field is not None:
+                self._reform(self._form, found)
+            elif found.kind is Kind.REFUSED:
+                named = ", ".join(f"{name} {value}" for name, value in told(sampling).items())
+                raise EndpointError(
+                    f"{self._endpoint.shown} refuses the settings of this run ({named}{f', n {n}' if n > 1 else ''}): "
+                    f"{found.message}; nothing was asked; change or leave out the setting it names",
+                    exit_status=Exit.CONFIGURATION,
+                    resumable=False,
+                )
+            else:
+                return
 
     async def _paid(self, piece: Piece, form: Form) -> Answer | Failure:
         """Send, and pay where it costs something. Raises EndpointError when the budget does not allow it."""

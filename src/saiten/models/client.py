@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -32,7 +32,7 @@ from saiten.models.retry import RetryPolicy
 from saiten.models.stats import Stats
 from saiten.models.transport import Sends, Transport
 from saiten.served import Reached
-from saiten.types import Access, Generation, Outcome, Request, RunSpec
+from saiten.types import Access, Generation, Outcome, Request, RunSpec, Sampling
 
 LOOK_SECONDS = 10.0
 """How long a page of metrics may take: a busy server answers late."""
@@ -129,6 +129,18 @@ class Client:
         """
         assert self._transport is not None, "the client is a context manager: enter it first"
         return await check_endpoint(self.endpoint, self._transport, self._clock)
+
+    async def rehearse(self, settings: Iterable[tuple[Sampling, int]]) -> None:
+        """Try each distinct (settings, samples) of a run with one tiny request, where requests cost money.
+
+        Raises EndpointError, with the endpoint's words, if it refuses one; nothing else was asked then.
+        """
+        tried: list[tuple[Sampling, int]] = []
+        for sampling, samples in settings if self.endpoint.paid else ():
+            distinct = (replace(sampling, seed=None if sampling.seed is None else 0), min(2, samples, self.width))
+            if distinct not in tried:
+                tried.append(distinct)
+                await self._asker.rehearse(*distinct)
 
     async def follow_load(self) -> None:
         """Keep a server of ours full, by its own metrics, until cancelled. Returns where it has none."""

@@ -17,6 +17,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from saiten.models.clock import Clock, LoopClock
+from saiten.models.rates import Allowance
 
 DECREASE = 0.5
 OWN_MOST = 4096
@@ -53,6 +54,9 @@ class Limiter:
         self._held = False
         self._open = False
         self._generation = 0
+        self._spare: int | None = None
+        """Requests that may start until the endpoint's allowance fills; None: it says nothing."""
+        self._spare_word = 0
         self._returning: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._fresh: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -89,13 +93,13 @@ class Limiter:
         """Take slots if they are free and nobody waits for some."""
         if self._returning or self._fresh or not self._fits(slots):
             return False
-        self._in_flight += slots
+        self._take(slots)
         return True
 
     async def acquire(self, slots: int = 1, *, returning: bool = False) -> None:
         """Wait for slots. Requests that had some and gave them back while they waited (`returning`) go first."""
         if not (self._returning or (self._fresh and not returning)) and self._fits(slots):
-            self._in_flight += slots
+            self._take(slots)
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         (self._returning if returning else self._fresh).append((slots, future))
@@ -118,9 +122,16 @@ class Limiter:
         """Take slots whether they are free or not: for a request that ends while its slots are lent to others."""
         self._in_flight += slots
 
+    def _take(self, slots: int) -> None:
+        self._in_flight += slots
+        if self._spare is not None:
+            self._spare -= 1
+
     def _fits(self, slots: int) -> bool:
         if self._open:
             return True
+        if self._spare is not None and self._spare <= 0:
+            return False
         if self._held or (self._paused_until and self._clock.now() < self._paused_until):
             return False
         return self._in_flight + slots <= self.ceiling or self._in_flight == 0
@@ -135,7 +146,7 @@ class Limiter:
                 if not self._fits(slots):
                     return
                 queue.popleft()
-                self._in_flight += slots
+                self._take(slots)
                 future.set_result(None)
 
     # ------------------------------------------------------------------------------------------ what moves it
@@ -146,6 +157,19 @@ class Limiter:
         if seconds > 0 and until > self._paused_until:
             self._paused_until = until
             self._clock.call_at(until, self._pause_ended)
+
+    def heed(self, allowance: Allowance) -> None:
+        """Start no more requests than the endpoint says are left, until it has more or says otherwise."""
+        self._spare = allowance.requests
+        self._spare_word += 1
+        word = self._spare_word
+        self._clock.call_at(self._clock.now() + allowance.seconds, lambda: self._filled(word))
+        self._wake()
+
+    def _filled(self, word: int) -> None:
+        if word == self._spare_word:  # nothing newer was said
+            self._spare = None
+            self._wake()
 
     def _pause_ended(self) -> None:
         if self._paused_until <= self._clock.now() + 0.01:  # timers may come a little early

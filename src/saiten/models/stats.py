@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from saiten.models.limiter import Limiter
+from saiten.models.rates import read_allowance
 
 
 @dataclass(slots=True)
@@ -40,9 +42,12 @@ class Stats:
         """What remains of the pause that all requests share."""
         return self.limiter.pause
 
-    def note_status(self, status: int) -> None:
-        """Count a response."""
+    def note_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Count a response, and heed what it says of the endpoint's rate limits."""
         self.statuses[status] = self.statuses.get(status, 0) + 1
+        allowance = read_allowance(headers)
+        if allowance is not None:
+            self.limiter.heed(allowance)
 
     def note_model(self, name: str | None) -> None:
         """Count the model that a reply names. A change during a run is worth a note: numbers of two models mix."""

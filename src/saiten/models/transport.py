@@ -110,7 +110,7 @@ class Reading:
     def begin(self, status: int, headers: dict[str, str]) -> None:
         """Take the head."""
         self.status, self.headers = status, headers
-        self.stats.note_status(status)
+        self.stats.note_head(status, headers)
         if status == 200 and self.reads_events and self.content_type.startswith("text/event-stream"):
             self.stream = EventStream(self.builder.add)
 
