@@ -165,7 +165,7 @@ class Generator:
         sampling = item.subset.sampling_of(item.document)  # as specified: a seed of one repetition is in its number
         conversation = item.subset.identities.conversation(request.messages, sampling)
         journal = item.plan.generations
-        locations: list[int | None] = []
+        locations: list[int] = []
         for repetition, generation in zip(item.repetitions, generations, strict=True):
             place = Place(
                 id=conversation.choice(repetition, item.turn, own=item.subset.own),
@@ -177,6 +177,8 @@ class Generator:
             )
             locations.append(journal.append(GenerationRecord(place=place, generation=generation)))
         self.commit.written()
+        if journal.writer.pending:
+            await self.commit.written_out(journal.writer)
         if self.synced_each:
             await self.commit.durable(journal.writer)
         texts: dict[int, str] = {}
@@ -186,7 +188,7 @@ class Generator:
                 texts[repetition] = item.subset.continued(generation)
         self.queue.answered(item, texts)
 
-    def _count(self, item: Item, repetition: int, generation: Generation, location: int | None) -> None:
+    def _count(self, item: Item, repetition: int, generation: Generation, location: int) -> None:
         slot = item.subset.slot(item.index, repetition, item.turn)
         copies = item.subset.samples if item.subset.generated(item.index) == 1 else 1
         self.progress.benchmarks[item.plan.benchmark.name].note(generation, copies)
@@ -194,9 +196,8 @@ class Generator:
             item.subset.states[slot] = max(item.subset.states[slot], FAILED)
             return
         item.subset.states[slot] = ANSWERED
-        if location is not None:
-            item.subset.locations[slot] = location
-            self.on_stored(item, repetition, generation)
+        item.subset.locations[slot] = location
+        self.on_stored(item, repetition, generation)
 
 
 class StoppedNow(Exception):  # noqa: N818  # not an error: somebody asked

@@ -114,11 +114,9 @@ class Journal(Generic[RecordT]):
                 f"{self.folder} was removed under this run and cannot be made again: {error.strerror}"
             ) from error
 
-    def append(self, record: RecordT) -> int | None:
-        """Write a record; return its location, or None when it waits in memory for a full disk."""
+    def append(self, record: RecordT) -> int:
+        """Write a record; return its location. It cannot be read while it is pending in the writer (disk full)."""
         offset = self.writer.append(seal(record))
-        if offset is None:
-            return None
         if self._own is None:
             self._own = self._add(self.writer.path)
         return self._own << OFFSET_BITS | offset

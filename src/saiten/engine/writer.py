@@ -44,18 +44,17 @@ class Writer:
         """Bytes written."""
         return self._end
 
-    def append(self, line: bytes) -> int | None:
-        """Write a line and return its offset; None when the file system refused and the line is pending."""
-        if self.pending:
-            self.pending.append(line)
-            return None
-        try:
-            return self._write(line)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            self.pending.append(line)
-            return None
+    def append(self, line: bytes) -> int:
+        """Write a line and return its offset. Where the file system refuses, it is pending, and will stand there."""
+        if not self.pending:
+            try:
+                return self._write(line)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+        offset = self._end + sum(map(len, self.pending))
+        self.pending.append(line)
+        return offset
 
     def _write(self, line: bytes) -> int:
         descriptor = self._open()
@@ -209,6 +208,11 @@ class GroupCommit:
         self._hurry.set()
         async with self._committed:
             await self._committed.wait_for(lambda: writer.synced >= end)
+
+    async def written_out(self, writer: Writer) -> None:
+        """Wait until nothing of `writer` is pending any more: only then can it be read back."""
+        async with self._committed:
+            await self._committed.wait_for(lambda: not writer.pending)
 
     async def run(self) -> None:
         """Sync until cancelled. Raises UserError when the file system refused for GIVE_UP_SECONDS."""
