@@ -25,7 +25,8 @@ from saiten.sandbox import Sandbox
 
 TARGET = 100.0
 """Executions per second and core."""
-EXECUTIONS = 656
+EXECUTIONS = 1640
+"""HumanEval with N = 10."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -79,6 +80,7 @@ def main() -> int:
     rate = count / (ours + theirs)
     print(f"sandbox level {level}; {count} executions of HumanEval's solutions; {failed} did not pass")
     print(f"executions per second and core: {rate:.1f} /s, {rate / TARGET:.2f} of at least {TARGET:g}")
+    print(f"all executions: {ours + theirs:.1f} s CPU for {count}")
     print(f"CPU per execution: {1000 * (ours + theirs) / count:.2f} ms, of which asking {1000 * ours / count:.2f} ms")
     print(f"executions per second on the clock: {count / seconds:.1f} /s")
     return 1 if failed else 0

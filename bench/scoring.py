@@ -1,4 +1,4 @@
-"""What scoring costs: CPU time of 5,000 multiple-choice and 500 mathematical answers, beside plain math-verify.
+"""What scoring costs: CPU time of 5,000 multiple-choice, 500 mathematical and 200 instructed answers.
 
 Run: python -m bench.scoring. Answers are recorded ones where the shared material is beside the checkout
 (SAITEN_SHARED), else generated. CPU time counts worker processes with their start.
@@ -14,10 +14,13 @@ import random
 import resource
 import time
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from saiten.scoring.choice import ChoiceLetter
+from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, InstructionsJa
+from saiten.scoring.instructions_ja_checks import INSTRUCTIONS
 from saiten.scoring.math import MathAnswer
 from saiten.types import Choice, Document, Generation, Language, Outcome, Scorable, Scorer
 
@@ -26,6 +29,7 @@ CHOICE_LIMIT_MS = 0.05
 MATH_LIMIT_SECONDS = 4.0
 CHOICES = 5_000
 PAIRS = 500
+INSTRUCTED = 200
 
 
 def item(index: int, target: str, text: str, choices: int = 4) -> Scorable:
@@ -111,6 +115,30 @@ def plain_math_verify(pairs: list[tuple[str, str]]) -> tuple[float, float]:
     return cpu_seconds() - start, equal / len(pairs)
 
 
+def instructions() -> None:
+    """Print what 200 answers to instructions in Japanese cost; nothing where the extra is not installed."""
+    if any(find_spec(module) is None for module in INSTRUCTIONS_EXTRA.modules):
+        return
+    found = [record["input"] for record in records("mifeval_ja") if "error" not in record["expected"]]
+    source = "recorded" if found else "generated"
+    if not found:
+        lines = "東京は日本の首都です。\n人口は多いです。\n電車も多く走っています。" * 10
+        free = [name for name, instruction in INSTRUCTIONS.items() if not instruction.needs]
+        found = [{"response": lines, "instruction_id_list": [name], "kwargs": [{}]} for name in free]
+    items = []
+    for index in range(INSTRUCTED):
+        given = found[index % len(found)]
+        extra = {"instruction_id_list": given["instruction_id_list"], "kwargs": given["kwargs"]}
+        generation = Generation(outcome=Outcome.OK, text=given["response"])
+        document = Document(id=str(index), turns=("?",), extra=extra)
+        items.append((document, (Choice(repetition=0, turns=(generation,)),)))
+    spent, _, values = timed(InstructionsJa(), items)
+    print(
+        f"instructions ja: {spent:.2f} s CPU for {len(items)} answers ({spent / len(items) * 1000:.1f} ms each), their "
+        f"libraries included; {source}; prompt_level_strict_acc {values['prompt_level_strict_acc']:.3f}"
+    )
+
+
 def main() -> None:
     """Print the figures."""
     languages: tuple[Language, ...] = ("en", "ja")
@@ -131,6 +159,7 @@ def main() -> None:
         f"math: {spent:.2f} s CPU for {len(pairs)} answers ({spent / len(pairs) * 1000:.1f} ms each), {share:.2f} of "
         f"the limit ({MATH_LIMIT_SECONDS} s), {passed:.2f} s wall; {source}; {shown}"
     )
+    instructions()
     alone, equal = plain_math_verify(pairs)
     print(f"plain math-verify: {alone:.2f} s CPU ({alone / len(pairs) * 1000:.1f} ms each); equal {equal:.3f}")
 
