@@ -19,6 +19,7 @@ from saiten.models.clock import Clock
 from saiten.models.failures import Failure, Kind, Sent
 from saiten.models.health import Health
 from saiten.models.limiter import Limiter
+from saiten.models.mixups import Names
 from saiten.models.options import ClientOptions
 from saiten.models.providers import Endpoint
 from saiten.models.reasoning import ReasoningParser, find_parser
@@ -109,6 +110,7 @@ class Asker:
         )
         self._health = Health(endpoint, options.policy, limiter, clock, chance)
         self._numbers = itertools.count()
+        self._names = Names()
         self._waiting = 0
         self._shortfalls = 0
 
@@ -213,6 +215,8 @@ class Asker:
         self._limiter.succeeded(asked)
         found = finished_choices(piece.indices, answer, self._parser, attempts=attempts, started=unix)
         self._stats.note_model(answer.reply.model)
+        if (finding := self._names.finding(answer.reply.ids)) is not None:
+            self._stats.note(finding)
         self._shortfalls = 0 if len(answer.reply.choices) >= asked else self._shortfalls + 1
         if asked > 1 and self._shortfalls >= SHORTFALLS:
             self._learn_n(max(1, len(answer.reply.choices)), f"{asked} choices were asked for")

@@ -33,6 +33,8 @@ class RawReply:
     usage: Usage = field(default_factory=Usage)
     error: Any = None
     """An error object that came in place of the rest."""
+    ids: tuple[str, ...] = ()
+    """What the server calls this answer: one name, or it was put together of several."""
 
 
 @dataclass(slots=True)
@@ -107,6 +109,8 @@ class ReplyBuilder:
         self._parts: dict[int, _Parts] = {}
         self._model: str | None = None
         self._usage: Usage | None = None
+        self._ids: tuple[str, ...] = ()
+        self._id: Any = None
         self.error: Any = None
 
     def add(self, chunks: Iterable[Completion]) -> None:
@@ -127,6 +131,9 @@ class ReplyBuilder:
                 self._model = chunk.model
             if chunk.error is not None:
                 self.error = chunk.error
+            if chunk.id != self._id and isinstance(chunk.id, str) and chunk.id:
+                self._id = chunk.id
+                self._ids = tuple(dict.fromkeys((*self._ids, chunk.id)))[:3]
 
     @property
     def finished(self) -> bool:
@@ -147,7 +154,8 @@ class ReplyBuilder:
     def reply(self) -> RawReply:
         """Return what came."""
         choices = {index: self._parts[index].choice() for index in sorted(self._parts) if index < self._n}
-        return RawReply(choices=choices, model=self._model, usage=self._usage or Usage(), error=self.error)
+        usage = self._usage or Usage()
+        return RawReply(choices=choices, model=self._model, usage=usage, error=self.error, ids=self._ids)
 
 
 def read_reply(completion: Completion, n: int) -> RawReply:
@@ -161,7 +169,9 @@ def read_reply(completion: Completion, n: int) -> RawReply:
         parts.add(choice)
         choices[index] = parts.choice()
     kept = {index: choices[index] for index in sorted(choices) if index < n}
-    return RawReply(choices=kept, model=completion.model, usage=read_usage(completion.usage), error=completion.error)
+    ids = (completion.id,) if isinstance(completion.id, str) and completion.id else ()
+    usage = read_usage(completion.usage)
+    return RawReply(choices=kept, model=completion.model, usage=usage, error=completion.error, ids=ids)
 
 
 def read_usage(found: Any) -> Usage:

@@ -50,6 +50,7 @@ class Completion(msgspec.Struct, gc=False):
     model: str | None = None
     usage: Any = None
     error: Any = None
+    id: Any = None
 
 
 _one = msgspec.json.Decoder(Completion)

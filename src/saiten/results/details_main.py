@@ -71,9 +71,10 @@ class BenchmarkFiles:
             if (turns > 1) != (row.turns > 1):
                 raise ValueError(f"{path}: documents with one turn and with several in one subset")
             several = turns > 1
-            judged = turns if self._opening.judged else 0
-            schema = details_schema(self._opening.metrics, several=several, judged=judged)
-            sink = self._sinks.get(path) or self._open(path, schema)
+            sink = self._sinks.get(path)
+            if sink is None:
+                judged = turns if self._opening.judged else 0
+                sink = self._open(path, details_schema(self._opening.metrics, several=several, judged=judged))
             sink.rows.append(details_row(row, several=several))
         self._held += weight(row)
         if self._held > GROUP_BYTES or len(self._scores.rows) > GROUP_ROWS:
