@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from saiten.scoring.choice import ChoiceLetter
-from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, InstructionsJa
+from saiten.scoring.instructions_ja import INSTRUCTIONS_EXTRA, INSTRUCTIONS_JA
 from saiten.scoring.instructions_ja_checks import INSTRUCTIONS
 from saiten.scoring.math import MathAnswer
 from saiten.types import Choice, Document, Generation, Language, Outcome, Scorable, Scorer
@@ -132,7 +132,7 @@ def instructions() -> None:
         generation = Generation(outcome=Outcome.OK, text=given["response"])
         document = Document(id=str(index), turns=("?",), extra=extra)
         items.append((document, (Choice(repetition=0, turns=(generation,)),)))
-    spent, _, values = timed(InstructionsJa(), items)
+    spent, _, values = timed(INSTRUCTIONS_JA, items)
     print(
         f"instructions ja: {spent:.2f} s CPU for {len(items)} answers ({spent / len(items) * 1000:.1f} ms each), their "
         f"libraries included; {source}; prompt_level_strict_acc {values['prompt_level_strict_acc']:.3f}"

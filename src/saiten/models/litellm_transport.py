@@ -74,7 +74,7 @@ class LitellmTransport:
             return Failure(kind=Kind.AMBIGUOUS, message=f"no end after {self._limits.total:g} s")
         except OpenAIError as error:  # litellm's own exceptions are kinds of the openai library's
             return self._failure(error, sent)
-        self._stats.note_status(200)
+        self._stats.note_head(200, {})
         return self._answer(found.model_dump(), sent, started, loop.time())
 
     def _answer(self, found: dict[str, Any], sent: Sent, started: float, ended: float) -> Answer | Failure:
@@ -98,7 +98,7 @@ class LitellmTransport:
         response = getattr(error, "response", None)
         if not isinstance(status, int) or name == "APIConnectionError":
             return Failure(kind=Kind.AMBIGUOUS, message=failures.one_line(message) or name)
-        self._stats.note_status(status)
+        self._stats.note_head(status, {})
         failure = failures.error_failure(status, ErrorBody(message=message, type=name), sent)
         if failure.kind in {Kind.RATE_LIMITED, Kind.REJECTED} and response is not None:
             wait = failures.retry_after(response.headers)
