@@ -221,7 +221,7 @@ def test_errors_before_the_request_was_sent() -> None:
 def test_a_wait_in_words_is_read_where_no_header_says_one(words: str, seconds: float | None) -> None:
     body = json.dumps({"error": {"message": words}}).encode()
     assert response_failure(429, {}, body, Sent()).retry_after == (seconds and pytest.approx(seconds))
-    assert response_failure(429, {"Retry-After": "3"}, body, Sent()).retry_after == 3.0
+    assert response_failure(429, {"retry-after": "3"}, body, Sent()).retry_after == 3.0
 
 
 def test_googles_quota_for_a_minute_is_a_rate_limit_and_one_without_a_wait_is_not() -> None:
