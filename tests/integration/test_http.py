@@ -11,6 +11,7 @@ import pytest
 from saiten.models.connect import Connector
 from saiten.models.http import MOST_HEAD_BYTES, After, Connections, Lost, NotConnected
 from tests.helpers.aio import in_loop
+from tests.helpers.asking import until
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -187,8 +188,9 @@ async def test_a_bug_in_who_takes_the_answer_is_raised_to_who_asked() -> None:
 @in_loop
 async def test_closing_ends_what_is_under_way() -> None:
     async with talking([OK[:-1]]) as (_, connections):
-        asking = asyncio.ensure_future(connections.ask(REQUEST, Collecting()))
-        await asyncio.sleep(0.1)
+        sink = Collecting()
+        asking = asyncio.ensure_future(connections.ask(REQUEST, sink))
+        await until(lambda: sink.body)
         await connections.close()
         with pytest.raises(Lost):
             await asking
