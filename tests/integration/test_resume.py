@@ -208,6 +208,14 @@ def test_another_specification_is_refused_with_the_difference(saiten: Saiten) ->
         assert len(server.ledger) == asked + 3  # the old answers were kept
 
 
+def test_a_start_that_failed_does_not_forbid_the_corrected_one(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 3)
+    assert saiten.run("http://127.0.0.1:9/v1", [quiz], "--system-message", "Be breif.").returncode == 5
+    with FaultServer() as server:
+        corrected = saiten.run(server.base_url, [quiz], "--system-message", "Be brief.")
+        assert corrected.returncode == 0, corrected.stderr
+
+
 def test_a_second_process_on_the_same_run_is_refused(saiten: Saiten) -> None:
     with FaultServer([Fault(delay=1.0)]) as server:
         quiz = questions(saiten.folder, 6)

@@ -113,7 +113,10 @@ def specification(args: argparse.Namespace) -> RunSpec:
 
 
 def default_provider(model: str, attach: str | None, base_url: str | None) -> str:
-    """Return who answers where nobody says it: open models are served here, other names are somebody's API."""
+    """Return who answers where nobody says it: open models are served here, other names are somebody's API.
+
+    Raises UsageError for what looks like an open model and is none (an address, a path that does not exist).
+    """
     from saiten.servers.source import is_local
 
     if attach is not None:
@@ -122,7 +125,14 @@ def default_provider(model: str, attach: str | None, base_url: str | None) -> st
         return "openai"
     if model.endswith(".gguf"):
         return "llamacpp"
-    return "vllm" if is_local(model) or HUB_ID.match(model) else "openai"
+    if is_local(model) or HUB_ID.match(model):
+        return "vllm"
+    if "/" in model or model != model.strip():
+        raise UsageError(
+            f"MODEL {model!r} is neither org/name, nor a folder or GGUF file, nor a name at an API: correct it, or say "
+            "who serves it with --provider"
+        )
+    return "openai"
 
 
 def absolute(name: str) -> str:

@@ -159,10 +159,11 @@ def claim(
 ) -> None:
     """Write run.json, or refuse a directory that belongs to another specification.
 
-    `accept` continues all the same: answers of the other specification stay on disk and are not used.
+    `accept` continues all the same: answers of the other specification stay on disk and are not used. A directory
+    without any answer belongs to nobody: a first start that failed must not forbid the corrected one.
     """
     old = read(directory)
-    if old is not None:
+    if old is not None and any(path.stat().st_size for path in directory.glob("*/*/generations/*")):
         changed = differences(old, spec, benchmarks)
         if changed and not accept:
             raise UserError(

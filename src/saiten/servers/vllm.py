@@ -17,6 +17,13 @@ BASE_TEMPLATE = Path(__file__).parent.parent / "resources" / "chat_template_base
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 KEPT_SECRETS = frozenset({"HF_TOKEN"})
 OURS_ONLY = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
+DECIDED = {
+    "--api-key": "saiten makes a key for each start",
+    "--host": "the server listens on this machine only",
+    "--port": "saiten takes a free port for each start",
+    "--served-model-name": "requests say the model's own name",
+}
+"""Options that would make saiten wait for a server that is somewhere else."""
 STOP_STRINGS = 64
 """Most stop strings in a request; vLLM's own default of 4 refuses some benchmarks."""
 
@@ -70,13 +77,14 @@ def template_path(name: str) -> Path:
 
 
 def split_arguments(text: str | None) -> list[str]:
-    """Split what a person typed as a shell would. UsageError where a quote does not end, or a key stands there."""
+    """Split what a person typed as a shell would. UsageError where a quote does not end, or an option is saiten's."""
     try:
         words = shlex.split(text or "")
     except ValueError as error:
         raise UsageError(f"--server-args {text!r} cannot be read: {error}") from error
-    if any(word.split("=")[0] == "--api-key" for word in words):
-        raise UsageError("--server-args may not hold --api-key: saiten makes a key for each start")
+    for word in words:
+        if (reason := DECIDED.get(word.split("=")[0])) is not None:
+            raise UsageError(f"--server-args may not hold {word.split('=')[0]}: {reason}")
     return words
 
 
