@@ -180,9 +180,19 @@ class Mock:
 
 
 def clean_environment(cache: Path) -> dict[str, str]:
-    """Return an environment in which only what a run is given can matter; `cache` holds saiten's caches."""
+    """Return an environment in which only what a run is given can matter; `cache` holds saiten's caches.
+
+    Python keeps its bytecode, as it does for a user: some test machines forbid that, and every process of a run would
+    compile all of saiten again.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    dropped = ("LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT", "OPENAI_API_KEY", "SAITEN_DATA")
+    dropped = (
+        "LITELLM_CONCURRENT_CALLS",
+        "REQUEST_TIMEOUT",
+        "OPENAI_API_KEY",
+        "SAITEN_DATA",
+        "PYTHONDONTWRITEBYTECODE",
+    )
     kept = {name: value for name, value in kept.items() if name not in dropped}
     return kept | {"SAITEN_CACHE": str(cache), "PYTHONPATH": "", "NO_COLOR": "1"}
 

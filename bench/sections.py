@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import workloads
-from bench.measure import Figure, Measured, Mock, run, saiten
+from bench.measure import Figure, Measured, Mock, clean_environment, run, saiten
 from bench.workloads import Workload
 
 
@@ -197,7 +197,10 @@ def start(plan: Plan) -> list[Figure]:
             byte.append(stats["first_byte"] - measured.started)
             walls.append(measured.wall)
             cpu.append(measured.cpu)
-    helps = [run([sys.executable, "-m", "saiten", "--help"]).wall for _ in range(plan.repeats(5))]
+    environment = clean_environment(plan.folder / "help-cache")
+    helps = [
+        run([sys.executable, "-m", "saiten", "--help"], environment=environment).wall for _ in range(plan.repeats(5))
+    ]
     return [
         Figure(section="start", name="to the first question", values=tuple(first), unit="s", target=0.3),
         Figure(section="start", name="to the first byte at the server", values=tuple(byte), unit="s"),
