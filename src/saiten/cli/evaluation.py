@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from saiten.errors import UsageError, UserError, suggestion
+from saiten.errors import UserError, suggestion
 from saiten.settings.tree import Items, Node, Table, Text, is_nothing
 from saiten.settings.yamlfile import read_yaml
+
+if TYPE_CHECKING:
+    from saiten.cli import Parser
 
 EXAMPLE = """\
 # saiten submit evaluation.yaml
@@ -42,8 +47,7 @@ def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.N
 
     parser = Parser(prog=str(path), allow_abbrev=False)
     configure(parser)
-    flags = {action.dest: action for action in parser.options() if action.option_strings}
-    reading = Reading(flags)
+    reading = Reading(parser)
     tree = read_yaml(path)
     shared = {key: node for key, node in tree.entries.items() if key != MODELS}
     models = tree.entries.get(MODELS)
@@ -54,15 +58,14 @@ def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.N
         words = reading.words(node, shared)
         if words is None:
             continue
-        name, where, arguments = words
-        one = reading.parse(parser, where, arguments)
-        if one is not None:
-            defaults = parser.parse_args([])
-            for dest, value in vars(args).items():
-                if value != getattr(defaults, dest, None):
-                    setattr(one, dest, value)
-            one.model, one.benchmarks = name, one.benchmarks or DEFAULT_BENCHMARKS
-            found.append(one)
+        name, arguments = words
+        one, defaults = parser.parse_args(arguments), parser.parse_args([])
+        for dest, value in vars(args).items():
+            if value != getattr(defaults, dest, None):
+                setattr(one, dest, value)
+        one.model, one.benchmarks = name, one.benchmarks or DEFAULT_BENCHMARKS
+        reading.check(one, shared | node.entries if isinstance(node, Table) else shared)
+        found.append(one)
     if reading.errors:
         raise UserError("\n".join(dict.fromkeys(reading.errors)))
     yield from found
@@ -71,20 +74,54 @@ def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.N
 class Reading:
     """Turns entries of the file into words of the command line, and collects what is wrong."""
 
-    def __init__(self, flags: dict[str, argparse.Action]) -> None:
+    def __init__(self, parser: Parser) -> None:
         self.errors: list[str] = []
-        self._flags = flags
+        self._parser = parser
+        self._flags = {action.dest: action for action in parser.options() if action.option_strings}
 
-    def words(self, node: Node, shared: dict[str, Node]) -> tuple[str, str, list[str]] | None:
-        """Return a model's name, its place, and its options as words."""
+    def words(self, node: Node, shared: dict[str, Node]) -> tuple[str, list[str]] | None:
+        """Return a model's name, and those of its options that can be read, as words."""
         if not isinstance(node, Table) or not isinstance(name := node.entries.get(MODEL), Text) or not name.text:
             self.errors.append(f"{node.where}: an entry of models needs `model: NAME`")
             return None
         words: list[str] = []
         for key, value in (shared | node.entries).items():
             if key != MODEL:
-                words += self._option(key, value)
-        return name.text, name.where, words
+                words += self._readable(self._option(key, value), value.where)
+        return name.text, words
+
+    def _readable(self, words: list[str], where: str) -> list[str]:
+        with self._told_at(where):
+            self._parser.parse_args(words)
+            return words
+        return []
+
+    def check(self, one: argparse.Namespace, entries: dict[str, Node]) -> None:
+        """Collect what is wrong with the names and the priority that a file chose."""
+        from saiten.benchmarks import select
+        from saiten.clusters.scheduler import offered
+        from saiten.clusters.sites import find_service
+
+        service = None
+        if "service" in entries:
+            with self._told_at(entries["service"].where):
+                service = find_service(one.service)
+        if service is not None and "node_kind" in entries and one.node_kind:
+            with self._told_at(entries["node_kind"].where):
+                service.node_kind(one.node_kind)
+        if service is not None and "priority" in entries and service.scheduler != "local":
+            with self._told_at(entries["priority"].where):
+                offered(service, one.group or "any", one.priority)
+        if "benchmarks" in entries:
+            with self._told_at(entries["benchmarks"].where):
+                select(tuple(part.strip() for part in one.benchmarks.split(",") if part.strip()))
+
+    @contextlib.contextmanager
+    def _told_at(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.errors.append(f"{where}: {str(error).partition(' (see ')[0]}")
 
     def _option(self, key: str, node: Node) -> list[str]:
         action = self._flags.get(key)
@@ -110,11 +147,3 @@ class Reading:
             self.errors.append(f"{where}: {key} must be true or false")
             return []
         return [action.option_strings[0 if told else -1]] if told or len(action.option_strings) > 1 else []
-
-    def parse(self, parser: argparse.ArgumentParser, where: str, words: list[str]) -> argparse.Namespace | None:
-        """Return the parsed options."""
-        try:
-            return parser.parse_args(words)
-        except UsageError as error:
-            self.errors.append(f"{where}: {str(error).partition(' (see ')[0]}")
-            return None

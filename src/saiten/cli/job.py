@@ -12,10 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from saiten.cli.running import execute
 from saiten.clusters.chain import look_back
+from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
 from saiten.clusters.job import JobFile, ends, enter, read_job, with_end
 from saiten.clusters.record import JobReport, read_report, write_report
 from saiten.engine.presence import wait_for_silence
@@ -119,13 +118,9 @@ def tell(message: str) -> None:
 def finish(job: JobFile, report: JobReport, status: int, reason: str) -> None:
     """Write the job's last word, with the counts that its heartbeat has."""
     layout = layout_of(job)
-    try:
-        data = (layout.run / job.part.progress_file).read_bytes()
-        beat = msgspec.json.decode(data, type=Counts)
-    except (OSError, msgspec.MsgspecError):
-        beat = Counts()
-    if beat.key != job.key:  # this job did not come as far
-        beat = Counts()
+    beat = read_heartbeat(layout.run / job.part.progress_file)
+    if beat is None or beat.key != job.key:  # this job did not come as far
+        beat = Heartbeat()
     now = time.time()
     counted = beat.benchmarks
     write_report(
@@ -144,23 +139,3 @@ def finish(job: JobFile, report: JobReport, status: int, reason: str) -> None:
             asking_seconds=max(0.0, (beat.asking_until or now) - (beat.asking_since or now)),
         ),
     )
-
-
-class Count(msgspec.Struct, frozen=True):
-    """What a heartbeat says of one benchmark."""
-
-    due: int = 0
-    answered: int = 0
-    before: int = 0
-    output_tokens: int = 0
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """What a heartbeat says of its process."""
-
-    key: str = ""
-    detail: str = ""
-    answered: int = 0
-    asking_since: float | None = None
-    asking_until: float | None = None
-    benchmarks: dict[str, Count] = {}

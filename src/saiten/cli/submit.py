@@ -135,6 +135,7 @@ def left_to_others(jobs: Sequence[Known]) -> set[str]:
 def order_of(args: argparse.Namespace) -> Order:
     """Return what is to be submitted for one model."""
     from saiten.clusters.orders import Order
+    from saiten.clusters.scheduler import offered
     from saiten.clusters.sites import find_service
     from saiten.results.layout import Layout
     from saiten.settings.environment import default_output
@@ -162,6 +163,8 @@ def order_of(args: argparse.Namespace) -> Order:
         paid=provider.paid,
         save_details=not args.no_details,
     )
+    if service.scheduler != "local":
+        offered(service, order.group, order.priority)
     check_key(order, provider.key_variable)
     return order
 
@@ -237,6 +240,7 @@ def costs_of(order: Order, *, asks_hub: bool) -> Mapping[str, float]:
 def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace) -> int:
     """Show the plan, ask, and submit."""
     from saiten.clusters.orders import describe, plan_jobs
+    from saiten.clusters.scheduler import SchedulerError
     from saiten.clusters.sites import open_scheduler
     from saiten.clusters.submit import look_once, submit
 
@@ -254,7 +258,12 @@ def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namesp
         scheduler = open_scheduler(job.order.service)
         made = submit(job, scheduler, tell=print)
         refused += sum(bool(submission.refused) for submission in made)
-        for status in look_once(made, scheduler):
+        try:
+            dead = look_once(made, scheduler)
+        except SchedulerError as error:  # the jobs were taken all the same
+            tell(f"the new jobs could not be looked at: {error}; see saiten status")
+            continue
+        for status in dead:
             print(f"job {status.job_id} will not run: {status.state}: {status.reason or status.raw}", file=sys.stderr)
             refused += 1
     return Exit.CONFIGURATION if refused else Exit.COMPLETE

@@ -34,6 +34,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     heartbeat: float = 0.0
     started: float = 0.0
     asking_since: float | None = None
+    asking_until: float | None = None
     host: str = ""
     pid: int = 0
     key: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from saiten.clusters.record import (
     read_report,
     read_submissions,
 )
+from saiten.clusters.scheduler import JobState
 from saiten.clusters.sites import find_service, open_scheduler
+from saiten.clusters.situation import GRACE_SECONDS
 from saiten.errors import Exit, UserError
 
 
@@ -78,36 +81,41 @@ def with_successors(some: Sequence[Known], all_known: Sequence[Known]) -> list[K
 
 def cancel(folder: Path, some: Sequence[Known]) -> Iterator[str]:
     """Delete jobs, each service with one command, and yield what was done in words."""
-    for service, jobs in by_service(some).items():
+    for (service, place), jobs in by_service(some).items():
         going = [one for one in jobs if not one.over and one.submission.cancelled is None]
-        scheduler = open_scheduler(find_service(service))
+        if not going:
+            continue
+        scheduler = open_scheduler(find_service(service), place)
         scheduler.cancel([one.submission.job_id for one in going])
         for one in going:
             mark_cancelled(folder, one.submission)
             yield f"cancelled: {one.submission.name}, job {one.submission.job_id} on {service}"
 
 
-def by_service(some: Iterable[Known]) -> Mapping[str, list[Known]]:
-    """Return submissions by their service."""
-    found: dict[str, list[Known]] = {}
+def by_service(some: Iterable[Known]) -> Mapping[tuple[str, str], list[Known]]:
+    """Return submissions by their service, and the place of its queue."""
+    found: dict[tuple[str, str], list[Known]] = {}
     for one in some:
-        found.setdefault(one.submission.service, []).append(one)
+        found.setdefault((one.submission.service, one.submission.place), []).append(one)
     return found
 
 
 def still_going(some: Sequence[Known]) -> list[Known]:
     """Return the submissions that wait or run: our own files first, then one question to each scheduler.
 
-    A scheduler that does not know yet how a job ended counts as: it runs.
+    A new job of which a scheduler does not know how it ended counts as: it runs. Later there is no such record any
+    more: Grid Engine writes none for a job that was deleted while it waited.
     """
+    settled = time.time() - GRACE_SECONDS
     unclear = [one for one in some if not one.over and one.submission.cancelled is None]
     found: list[Known] = []
-    for service, jobs in by_service(unclear).items():
-        scheduler = open_scheduler(find_service(service))
+    for (service, place), jobs in by_service(unclear).items():
+        scheduler = open_scheduler(find_service(service), place)
         statuses = scheduler.poll([one.submission.job_id for one in jobs])
         for one in jobs:
             status = statuses.get(one.submission.job_id) or scheduler.final(one.submission.job_id)
-            if not status.state.over:
+            gone = status.state is JobState.UNKNOWN and one.submission.submitted < settled
+            if not status.state.over and not gone:
                 found.append(one)
     return found
 

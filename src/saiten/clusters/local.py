@@ -26,9 +26,12 @@ from saiten.clusters.services import Service
 _NVIDIA_SMI_SECONDS = 30.0
 
 
-def open_scheduler(service: Service) -> LocalScheduler:
-    """Return the scheduler of this machine."""
-    return LocalScheduler(place(os.environ), kill_seconds=service.kill_seconds)
+def open_scheduler(service: Service, where: str = "") -> LocalScheduler:
+    """Return the scheduler of this machine, or of the queue that lies there. SchedulerError for another machine's."""
+    root = Path(where) if where else place(os.environ)
+    if root.name != socket.gethostname():
+        raise SchedulerError(f"its queue is that of {root.name}; ask there")
+    return LocalScheduler(root, kill_seconds=service.kill_seconds)
 
 
 def place(environ: Mapping[str, str]) -> Path:

@@ -7,7 +7,7 @@ job that ended is announced once. Only `saiten status` writes that file.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from saiten.errors import UserError
 from saiten.results.files import write_json
 
 FILE = "status.look.json"
+Opener = Callable[[Service, str], Scheduler]
+"""From a service and `Submission.place` to the scheduler."""
 FINALS = 20
 """Jobs whose accounting record is asked for in one look; the others wait for the next one."""
 
@@ -53,7 +55,7 @@ class Look:
     """Schedulers that did not answer; what they would have said is not known."""
 
 
-def look(folder: Path, *, opener: Callable[[Service], Scheduler] = open_scheduler, now: float | None = None) -> Look:
+def look(folder: Path, *, opener: Opener = open_scheduler, now: float | None = None) -> Look:
     """Look at the submissions of a folder."""
     moment = time.time() if now is None else now
     memory = remember(folder)
@@ -79,7 +81,7 @@ def look(folder: Path, *, opener: Callable[[Service], Scheduler] = open_schedule
             now=moment,
         )
         found.append(situation(evidence))
-    situations = stuck(found)
+    situations = stuck(found, reports)
     was_open = set(memory.open)
     left = tuple(
         one
@@ -96,17 +98,17 @@ def said(report: JobReport | None) -> bool:
 
 
 def ask(
-    submissions: Iterable[Submission], memory: Memory, opener: Callable[[Service], Scheduler], now: float
+    submissions: Iterable[Submission], memory: Memory, opener: Opener, now: float
 ) -> tuple[dict[str, JobStatus], list[str]]:
     """Ask each scheduler once for all its jobs, then for the end of those it does not list any more."""
     told: dict[str, JobStatus] = {}
     problems: list[str] = []
-    by_service: dict[str, list[Submission]] = {}
+    by_service: dict[tuple[str, str], list[Submission]] = {}
     for submission in submissions:
-        by_service.setdefault(submission.service, []).append(submission)
-    for name, jobs in by_service.items():
+        by_service.setdefault((submission.service, submission.place), []).append(submission)
+    for (name, place), jobs in by_service.items():
         try:
-            scheduler = opener(find_service(name))
+            scheduler = opener(find_service(name), place)
             listed = scheduler.poll([job.job_id for job in jobs])
             unclear = [job for job in jobs if not clear(listed.get(job.job_id))]
             finals = {job.key: scheduler.final(job.job_id) for job in unclear[:FINALS]}
@@ -139,14 +141,15 @@ def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> Jo
     return status
 
 
-def stuck(found: list[Situation]) -> list[Situation]:
+def stuck(found: list[Situation], reports: Mapping[str, JobReport | None]) -> list[Situation]:
     """Add a warning to jobs that wait for one that was deleted before it ran: PBS and Slurm let them wait for ever."""
     by_key = {one.submission.key: one for one in found}
     told = []
     for one in found:
         before = by_key.get(one.submission.predecessor)
-        dead = before is not None and before.state in {State.CANCELLED, State.FAILED} and before.due == 0
-        if before is not None and dead and one.state is State.QUEUED and one.reason:
+        dead = before is not None and before.state in {State.CANCELLED, State.FAILED}
+        waiting = one.state is State.QUEUED and one.reason
+        if before is not None and dead and reports[before.submission.key] is None and waiting:
             words = f"it waits for job {before.submission.job_id}, which never ran: saiten cancel, then saiten resubmit"
             one = replace(one, warnings=(*one.warnings, words))  # noqa: PLW2901  # a frozen value with one more field
         told.append(one)

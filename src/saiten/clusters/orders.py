@@ -144,6 +144,8 @@ def describe(planned: Sequence[Planned]) -> Iterator[str]:
         order, packed = job.order, job.packed
         settings = f" [{order.spec.settings}]" if order.spec.settings else ""
         chain = f", a chain of {packed.links}" if packed.links > 1 else ""
+        if not order.group and order.service.trial_walltime is not None:
+            chain += f" (a trial: no {order.service.group_variable})"
         yield (
             f"{job.name}: {order.spec.model}{settings} on {order.service.name} {order.kind.name}, "
             f"{clock(packed.walltime)}{chain}; expected {clock(round(packed.estimate))}"

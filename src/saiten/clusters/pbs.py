@@ -5,6 +5,7 @@ Source: qsub(1B), qstat(1B), job.h of OpenPBS 23.06; measured on OpenPBS 22.05.1
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -82,13 +83,18 @@ class Pbs:
     def submit(self, request: JobRequest) -> str:
         """Submit the job and return its whole id, `1234.pbs1`.
 
-        PBS accepts a dependency on a job that it does not know, and drops the new job silently: that is looked at.
+        PBS accepts a dependency on a job that it does not know, and drops the new job silently: that is looked at. A
+        look that fails changes nothing: the job was taken.
         """
         answer = run(self.argv(request))
         lines = answer.out.split()
         if answer.status != 0 or not lines or not JOB_ID.fullmatch(lines[-1]):
             raise SchedulerError(f"qsub refused {request.name}: {answer.complaint}")
-        if request.after and (status := self.poll(lines[-1:]).get(lines[-1])) is not None and status.state.over:
+        status = None
+        with contextlib.suppress(SchedulerError):
+            seen = self.poll(lines[-1:]) if request.after else {}
+            status = seen.get(lines[-1])
+        if status is not None and status.state.over:
             raise SchedulerError(f"PBS took {request.name} as {lines[-1]} and dropped it: {status.reason}")
         return lines[-1]
 

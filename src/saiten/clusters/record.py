@@ -36,6 +36,8 @@ class Submission:
     """Name of its files; unique."""
     service: str
     scheduler: str
+    place: str = ""
+    """Folder of the local queue that has the job; empty: a real scheduler."""
     node_kind: str
     job_id: str = ""
     """The scheduler's whole id; empty: not accepted (yet)."""

@@ -157,9 +157,14 @@ def allowed(request: JobRequest, service: Service) -> JobRequest:
         raise SchedulerError(
             f"walltime {clock(request.walltime)}: {service.name} takes at most {clock(longest)}{trial}"
         )
-    if service.group_required and not request.group:
-        raise SchedulerError(f"{service.name} needs a group to charge: set {service.group_variable} in .env")
-    if request.priority is not None and request.priority not in service.priorities:
-        offered = ", ".join(str(number) for number in service.priorities) or "none"
-        raise SchedulerError(f"priority {request.priority}: {service.name} offers {offered}")
+    offered(service, request.group, request.priority)
     return request
+
+
+def offered(service: Service, group: str, priority: int | None) -> None:
+    """Raise SchedulerError where a service wants a group, or has no such priority."""
+    if service.group_required and not group:
+        raise SchedulerError(f"{service.name} needs a group to charge: set {service.group_variable} in .env")
+    if priority is not None and priority not in service.priorities:
+        known = ", ".join(str(number) for number in service.priorities) or "none"
+        raise SchedulerError(f"priority {priority}: {service.name} offers {known}")

@@ -72,7 +72,17 @@ def begin(name: str, node: Node, errors: list[str]) -> tuple[Service, Node]:
     return Service(name=name), rest
 
 
-def open_scheduler(service: Service) -> Scheduler:
-    """Return the service's scheduler. Each is the `open_scheduler(service)` of the module that bears its name."""
+def open_scheduler(service: Service, place: str = "") -> Scheduler:
+    """Return the service's scheduler. Each is the `open_scheduler(service)` of the module that bears its name.
+
+    `place`: `Submission.place`, which only the local scheduler has.
+    """
     module = import_module(f"saiten.clusters.{service.scheduler}")
-    return cast(Scheduler, module.open_scheduler(service))
+    return cast(Scheduler, module.open_scheduler(service, place) if place else module.open_scheduler(service))
+
+
+def place_of(service: Service) -> str:
+    """Return where a job that is submitted now will be kept; empty: by a real scheduler."""
+    from saiten.clusters.local import place
+
+    return str(place(os.environ)) if service.scheduler == "local" else ""

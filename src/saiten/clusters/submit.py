@@ -12,6 +12,7 @@ from saiten.clusters.job import JobFile, forwarded, told_access, write_job, writ
 from saiten.clusters.orders import Planned
 from saiten.clusters.record import Submission, folder_of, job_file, new_key, write_submission
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, Scheduler, SchedulerError
+from saiten.clusters.sites import place_of
 from saiten.errors import UserError
 from saiten.part import Part
 
@@ -129,6 +130,7 @@ def described(link: Link, request: JobRequest, scheduler: Scheduler) -> Submissi
         key=link.key,
         service=order.service.name,
         scheduler=order.service.scheduler,
+        place=place_of(order.service),
         node_kind=order.kind.name,
         name=planned.name,
         model=order.spec.model,
@@ -143,7 +145,7 @@ def described(link: Link, request: JobRequest, scheduler: Scheduler) -> Submissi
         estimate=round(packed.estimate),
         estimate_source="; ".join(dict.fromkeys(size.expected.source for size in packed.sizes)),
         group=order.group,
-        priority=order.priority,
+        priority=order.priority if order.priority is not None else order.service.default_priority,
         shard=(planned.shard, order.shards),
         link=link.number,
         links=packed.links,

@@ -143,9 +143,39 @@ def test_all_mistakes_of_a_file_are_told_with_their_lines(tmp_path: Path) -> Non
     lines = str(error.value).splitlines()
     assert len(lines) == 4
     assert "e.yaml:2: no option 'node_kid'; did you mean 'node_kind'?" in lines[0]
-    assert "e.yaml:4: argument --shards: 'many' is not a whole number above 0" in lines[1]
+    assert "e.yaml:5: argument --shards: 'many' is not a whole number above 0" in lines[1]
     assert "e.yaml:6: an entry of models needs `model: NAME`" in lines[2]
     assert "e.yaml:8: no_details must be true or false" in lines[3]
+
+
+def test_names_and_values_of_a_file_are_looked_up_before_anything_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(
+        "service: abci\nnode_kind: rt_HG\npriority: -5\nwalltime: 4h\nmodels:\n  - model: a/b\n    node_kind: rt_HX\n"
+        "    shards: 0\n    temperature: hot\n  - model: c/d\n    benchmarks: [jmmlux]\n    service: abcd\n"
+    )
+    with pytest.raises(UserError) as error:
+        list(read_evaluation(path, arguments("e.yaml")))
+    told = str(error.value).splitlines()
+    assert sorted(int(line.split(":")[1]) for line in told) == [3, 4, 7, 8, 9, 11, 12]
+    assert any("e.yaml:7: service abci has no node kind 'rt_HX'; did you mean" in line for line in told)
+    assert any("e.yaml:12: no service 'abcd'; did you mean 'abci'?" in line for line in told)
+
+
+def test_what_a_site_does_not_take_is_told_before_anything_is_fetched(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ABCI_GROUP", raising=False)
+    words = ["submit", *DEMO, "--service", "abci", "--node-kind", "rt_HG", "--dry-run"]
+    assert main(words) == 4
+    assert "abci needs a group to charge: set ABCI_GROUP in .env" in capsys.readouterr().err
+    assert main([*words, "--group", "g", "--priority=-5"]) == 4
+    assert "priority -5: abci offers none" in capsys.readouterr().err
+
+
+def test_a_plan_without_a_group_says_that_it_is_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", *DEMO, "--service", "tsubame", "--node-kind", "node_q", "--dry-run"]) == 0
+    assert "(a trial: no TSUBAME_GROUP)" in capsys.readouterr().out
 
 
 def test_a_file_without_models_says_so(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def see(folder: Path, scheduler: Told, now: float = NOW) -> Look:
-    return look(folder, opener=lambda _service: scheduler, now=now)
+    return look(folder, opener=lambda _service, _place: scheduler, now=now)
 
 
 def add(folder: Path, key: str, **changes: Any) -> None:
@@ -150,6 +150,16 @@ def test_what_was_kept_may_be_broken(folder: Path) -> None:
     add(folder, "1")
     (folder / FILE).write_text("{broken")
     assert states(see(folder, Told({"1": told(JobState.QUEUED)}))) == {"1": "queued"}
+
+
+def test_a_job_that_waits_for_one_that_never_ran_is_told_also_where_the_run_has_answers(folder: Path) -> None:
+    for key in ("1", "2"):
+        more = {"predecessor": "1"} if key == "2" else {"successor": "2"}
+        add(folder, key, link=int(key), links=2, run="r", progress=str(folder.parent / "progress.json"), **more)
+    (folder.parent / "progress.json").write_bytes(msgspec.json.encode(heartbeat(key="an earlier job", state="stopped")))
+    gone, held = told(JobState.CANCELLED, "deleted before it ran"), told(JobState.HELD, "it waits: afterany:1")
+    seen = see(folder, Told({"1": gone, "2": held}))
+    assert "it waits for job 1, which never ran" in seen.situations[1].warnings[0]
 
 
 def test_two_thousand_jobs_take_less_than_a_second_of_cpu(folder: Path) -> None:

@@ -163,6 +163,12 @@ def test_a_job_that_was_accepted_and_dropped_is_told(commands: Commands, tmp_pat
         PBS.submit(request(tmp_path, ABCI, "rt_HG", after=("999.pbs1",)))
 
 
+def test_a_job_that_was_accepted_is_ours_even_where_it_cannot_be_looked_at(commands: Commands, tmp_path: Path) -> None:
+    commands.add("qsub", "5.pbs1\n")
+    commands.add("qstat", err="Connection refused\n", status=111)
+    assert PBS.submit(request(tmp_path, ABCI, "rt_HG", after=("4.pbs1",))) == "5.pbs1"
+
+
 def test_cancelling_what_ended_is_no_error(commands: Commands) -> None:
     commands.add("qdel", err="qdel: Job has finished 0.pbs1\nqdel: Unknown Job Id 9.pbs1\n", status=153)
     PBS.cancel(["0.pbs1", "9.pbs1", "2.pbs1"])
