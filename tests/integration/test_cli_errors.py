@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import Saiten, questions
-from tests.helpers.faultd import Fault, FaultServer
+from tests.helpers.faultd import Fault, FaultServer, Reply
 
 
 @pytest.fixture
@@ -58,6 +58,15 @@ def test_a_model_that_the_server_does_not_serve(saiten: Saiten) -> None:
         assert done.returncode == 4
         assert "'Qwen/Qwen3-8B'" in one_line(done.stderr)
         assert server.ledger == []
+
+
+def test_thoughts_that_nobody_took_out_are_told(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 2)
+    with FaultServer(answer=lambda *_: Reply(text="<think>hm</think>A")) as server:
+        assert "say --reasoning-parser tags" in saiten.run(server.base_url, [quiz]).stderr
+        for number, meant in enumerate(("ignore", "tags")):
+            options = ("--reasoning-parser", meant, "--output-dir", str(number))
+            assert "thoughts" not in saiten.run(server.base_url, [quiz], *options).stderr
 
 
 def test_a_missing_key_names_its_variable(saiten: Saiten) -> None:

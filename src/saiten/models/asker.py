@@ -22,7 +22,7 @@ from saiten.models.limiter import Limiter
 from saiten.models.mixups import Names
 from saiten.models.options import ClientOptions
 from saiten.models.providers import Endpoint
-from saiten.models.reasoning import ReasoningParser, find_parser
+from saiten.models.reasoning import ReasoningParser, find_parser, has_tags
 from saiten.models.retry import OUTAGE, Step, Tries
 from saiten.models.stats import Stats
 from saiten.models.transport import Answer, Sends
@@ -214,6 +214,11 @@ class Asker:
         asked = len(piece.indices)
         self._limiter.succeeded(asked)
         found = finished_choices(piece.indices, answer, self._parser, attempts=attempts, started=unix)
+        if self._options.warn_of_tags and self._parser is None and any(has_tags(each.text) for each in found.values()):
+            self._stats.note(
+                "answers hold <think> tags, so thoughts are scored as answers: give the server its reasoning parser, or "
+                "say --reasoning-parser tags (or ignore, if it is meant)"
+            )
         self._stats.note_model(answer.reply.model)
         if (finding := self._names.finding(answer.reply.ids)) is not None:
             self._stats.note(finding)

@@ -27,7 +27,7 @@ from saiten.models.load import METRICS, SECONDS, Load, Steering, read_load
 from saiten.models.options import WIDE, ClientOptions, connection_room
 from saiten.models.preflight import ServerInfo, check_endpoint
 from saiten.models.providers import Endpoint
-from saiten.models.reasoning import client_parser
+from saiten.models.reasoning import IGNORE, client_parser
 from saiten.models.retry import RetryPolicy
 from saiten.models.stats import Stats
 from saiten.models.transport import Sends, Transport
@@ -78,6 +78,7 @@ class Client:
             stall_seconds=access.stall_seconds,
             max_n=access.max_n,
             reasoning_parser=reached.reasoning_parser if reached else client_parser(spec.reasoning_parser, own=own),
+            warn_of_tags=spec.reasoning_parser != IGNORE,
             completions=bool(spec.server.no_chat_template),
             fields=request_fields(spec.server, reached) if own else {},
             effort_in_template=reached is not None and reached.effort_in_template,

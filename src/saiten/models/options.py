@@ -36,6 +36,8 @@ class ClientOptions:
     """Most choices that one request may ask for."""
     reasoning_parser: str | None = None
     """Name of the parser for the text; None: the server tells reasoning from answer, or there is none."""
+    warn_of_tags: bool = False
+    """Whether think tags in the text are worth a word: nobody took them apart, and nobody said that this is meant."""
     completions: bool = False
     """Use the text completions route (base models)."""
     fields: Mapping[str, Any] = field(default_factory=dict)

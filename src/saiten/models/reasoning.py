@@ -91,6 +91,11 @@ def is_ours(name: str) -> bool:
     return name == "deepseek_r1_markup" or name in NAMED_TAGS or name.startswith("tags:")
 
 
+def has_tags(text: str | None) -> bool:
+    """Whether an answer begins with reasoning that nobody took out. A tag in its middle may be what was asked for."""
+    return text is not None and text.lstrip().startswith("<think>")
+
+
 def client_parser(name: str | None, *, own: bool) -> str | None:
     """Return the parser to use on the text of a server that somebody else started; a server of vLLM has its own."""
     if name is None or name == IGNORE or (own and not is_ours(name)):

@@ -87,7 +87,7 @@ def _tensor(shape: ModelShape | None, gpus: Sequence[Gpu], spec: ServerSpec, *, 
                 f"{shape.kv_heads} key-value heads, width {shape.divisible[0]}); possible: {possible}"
             )
         return spec.tensor_parallel
-    if not gpus or shape is None:
+    if shape is None or len(gpus) < (spec.data_parallel or 1):
         return 1
     most = len(gpus) // (spec.data_parallel or 1)
     memory = min(gpu.memory for gpu in gpus) * (spec.gpu_memory or GPU_MEMORY)

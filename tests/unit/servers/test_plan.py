@@ -183,6 +183,8 @@ def test_what_the_user_says_is_done() -> None:
     assert plan("qwen3-8b", 4, data_parallel=2).data == 2
     with pytest.raises(UserError, match=r"tensor 4 x data 2 needs 8 GPUs and 4 are visible"):
         plan("qwen3-8b", 4, tensor_parallel=4, data_parallel=2)
+    with pytest.raises(UserError, match=r"tensor 1 x data 9 needs 9 GPUs and 4 are visible"):
+        plan("qwen3-8b", 4, data_parallel=9)
     with pytest.raises(UserError, match=r"--tensor-parallel 3 does not divide this model .*possible: 1, 2, 4, 8, 16"):
         plan("qwen3-8b", 4, tensor_parallel=3)
 
