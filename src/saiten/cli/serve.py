@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saiten.cli.run import SERVER, default_provider
-from saiten.errors import EndpointError, Exit, UsageError
+from saiten.errors import EndpointError, Exit, UsageError, UserError
 from saiten.settings.options import add_options, check_ranges, given_options
 from saiten.types import RunSpec, ServerSpec
 
@@ -68,10 +68,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def write_key(path: Path, key: str) -> None:
-    """Write the key for nobody but the user."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(key + "\n")
+    """Write the key for nobody but the user. UserError where the file cannot be written."""
+    try:
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(key + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write --key-file {path}: {error.strerror}") from error
 
 
 async def serve(serving: Serving) -> int:

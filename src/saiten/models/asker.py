@@ -216,8 +216,8 @@ class Asker:
         found = finished_choices(piece.indices, answer, self._parser, attempts=attempts, started=unix)
         if self._options.warn_of_tags and self._parser is None and any(has_tags(each.text) for each in found.values()):
             self._stats.note(
-                "answers hold <think> tags, so thoughts are scored as answers: give the server its reasoning parser, or "
-                "say --reasoning-parser tags (or ignore, if it is meant)"
+                "answers begin with <think>, so thoughts are scored as answers: give the server its reasoning parser, "
+                "or say --reasoning-parser tags (or ignore, if it is meant)"
             )
         self._stats.note_model(answer.reply.model)
         if (finding := self._names.finding(answer.reply.ids)) is not None:
