@@ -265,3 +265,4 @@ def test_progress_json_tells_the_state_after_the_end(saiten: Saiten) -> None:
         assert saiten.run(server.base_url, [questions(saiten.folder, 4)]).returncode == 0
     state = json.loads((saiten.directory / "progress.json").read_text())
     assert (state["state"], state["answered"], state["due"]) == ("complete", 4, 4)
+    assert (state["requests"], state["running"]) == (len(server.ledger), 0)

@@ -278,18 +278,24 @@ class Asking:
             yield keeper.run(self.observer.tell)
 
     async def _watch(self, client: Client) -> None:
-        """Copy the client's counters into the progress until cancelled."""
-        while True:
-            self.progress.running = client.limiter.in_flight
-            self.progress.ceiling = client.limiter.ceiling
-            self.progress.waiting = client.limiter.waiting
-            self.progress.streamed_tokens = client.stats.output_tokens
-            self.progress.requests = client.stats.requests_sent
-            self.progress.retries = client.stats.retries
-            self.progress.paused_seconds = client.stats.paused_seconds
-            self._count_cost()
-            self.progress.server = client.load
-            await asyncio.sleep(TICK_SECONDS)
+        """Copy the client's counters into the progress until cancelled, and once more then: the last count."""
+        try:
+            while True:
+                self._copy_counters(client)
+                await asyncio.sleep(TICK_SECONDS)
+        finally:
+            self._copy_counters(client)
+
+    def _copy_counters(self, client: Client) -> None:
+        self.progress.running = client.limiter.in_flight
+        self.progress.ceiling = client.limiter.ceiling
+        self.progress.waiting = client.limiter.waiting
+        self.progress.streamed_tokens = client.stats.output_tokens
+        self.progress.requests = client.stats.requests_sent
+        self.progress.retries = client.stats.retries
+        self.progress.paused_seconds = client.stats.paused_seconds
+        self._count_cost()
+        self.progress.server = client.load
 
     def _count_cost(self) -> None:
         if self.budget is not None:
