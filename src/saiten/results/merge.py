@@ -14,7 +14,7 @@ import msgspec
 
 from saiten.results.files import finite
 from saiten.results.micro import micro_average
-from saiten.results.row import COMPLETE, NOT_RUN, RowValue, listed
+from saiten.results.row import COMPLETE, NOTHING, RowValue, listed
 from saiten.results.stored import ResultsFile, section
 from saiten.results.summary import Evidence, MetricResult, SubsetResult
 from saiten.types import Estimate, SummaryRow
@@ -179,11 +179,11 @@ def row_value(merged: Merged, row: SummaryRow, *, mixed: bool = False) -> RowVal
     wanted = merged.stored.configs if row.subsets is None else row.subsets
     parts = [merged.parts[subset] for subset in wanted if subset in merged.parts]
     missing = [subset for subset in wanted if subset not in merged.parts]
+    if not parts:
+        return NOTHING
     due = sum(part.evidence.due for part in parts)
     scored = sum(part.evidence.scored for part in parts)
-    told = RowValue(status=NOT_RUN, coverage=scored / due if due else 0.0, n=sum(part.documents for part in parts))
-    if not parts:
-        return told
+    told = RowValue(status="", coverage=scored / due if due else 0.0, n=sum(part.documents for part in parts))
     if missing:
         return replace(told, status=f"not run: {len(missing)} of {len(wanted)} subsets ({listed(missing)})")
     metric = _metric(merged, row, parts)

@@ -123,6 +123,16 @@ def test_a_row_over_a_part_of_its_subsets_has_no_number(aggregate: Aggregate) ->
     assert told["status"]["jmmlu_stem"] == "not run: 1 of 2 subsets (algebra)"
 
 
+def test_a_row_none_of_whose_subsets_was_asked_for_looks_like_one_of_a_benchmark_that_was_not(
+    aggregate: Aggregate,
+) -> None:
+    told = aggregate(run_result(benchmark_result(jmmlu(), {"law": [1.0, 1.0]})))
+    for name in ("jmmlu_stem", "math_500"):
+        assert told["results"][name] == -1
+        assert told["status"][name] == "not run"
+        assert all(name not in told[beside] for beside in ("coverage", "intervals", "bounds", "n"))
+
+
 def test_a_metric_that_this_run_does_not_have_is_said(aggregate: Aggregate) -> None:
     made = benchmark("humaneval", summary=[SummaryRow(name="humaneval_pass@10", metric="humaneval_pass@10:10")])
     told = aggregate(run_result(benchmark_result(made, {"": [1.0]})))

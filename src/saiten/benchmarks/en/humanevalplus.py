@@ -1,4 +1,4 @@
-"""HumanEval+: the functions of HumanEval, each checked by about 80 times as many tests.
+"""HumanEval+: the 164 functions of HumanEval, each checked by about 80 times as many tests.
 
 Source: evalplus/humanevalplus (hub; github.com/evalplus/humanevalplus_release@200defce, OriginFmt), Apache-2.0; Liu et
 al. 2023, arXiv:2305.01210. Reference measurement: swallow-evaluation-instruct@3520211, task humanevalplus, N=10,

@@ -1,6 +1,6 @@
 """LiveCodeBench, code generation: problems of programming contests, each checked by inputs and outputs.
 
-A release is a subset: `livecodebench` measures v5_v6, `livecodebench:v6` and `livecodebench:release_v5` others.
+A release is a subset: `livecodebench` measures v5_v6 (342 problems), `livecodebench:v6` (175) and others are chosen.
 Source: livecodebench/code_generation_lite (hub), CC; Jain et al. 2024, arXiv:2403.07974; releases are the files of the
 repository as its README names them (v1 is test.jsonl, v2 test2.jsonl, …; release_v3 is the first three). No script of
 the repository is run, and its packed tests are read without unpickling. Reference measurement:
