@@ -173,13 +173,24 @@ def check_key(order: Order, variable: str | None) -> None:
     """Raise UserError where the job would not have the key that this shell has: keys come to jobs by file alone."""
     from saiten.settings.dotenv import read_dotenv
 
-    if variable is None or order.needs_server or not os.environ.get(variable):
-        return
     path = Path(".env")
-    if variable not in (read_dotenv(path) if path.is_file() else {}):
-        raise UserError(
-            f"{variable} is set in this shell, where a job does not see it: write it into {path.absolute()} (chmod 600)"
-        )
+    held = read_dotenv(path) if path.is_file() else {}
+    for name in (None if order.needs_server else variable, judge_key(order)):
+        if name is not None and os.environ.get(name) and name not in held:
+            raise UserError(
+                f"{name} is set in this shell, where a job does not see it: write it into {path.absolute()} (chmod 600)"
+            )
+
+
+def judge_key(order: Order) -> str | None:
+    """Return the variable whose key the jobs' judge is asked with; None where nothing is judged."""
+    from saiten.benchmarks import select
+    from saiten.models.judges import FALLBACK_KEY, KEY
+
+    if not any(found.benchmark.judge for found in select(order.spec.benchmarks)):
+        return None
+    elsewhere = order.access.judge_base_url or os.environ.get("JUDGE_BASE_URL")
+    return KEY if elsewhere or os.environ.get(KEY) else FALLBACK_KEY
 
 
 def fetched(order: Order, wanted: bool | None) -> Order:

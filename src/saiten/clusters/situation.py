@@ -199,11 +199,9 @@ def unstarted(evidence: Evidence) -> tuple[State, str]:
 
 def untold(evidence: Evidence) -> tuple[State, str]:
     """Judge a job of which neither itself nor its scheduler says anything."""
-    if evidence.missing_since is None:
-        return State.UNKNOWN, "its scheduler does not answer here"
-    if evidence.now - evidence.missing_since < GRACE_SECONDS:
-        return State.UNKNOWN, "it left the queue; its scheduler has no record yet"
-    return State.FAILED, VANISHED
+    if evidence.told is None:
+        return State.UNKNOWN, "its scheduler does not tell here"
+    return State.UNKNOWN, "it left the queue; its scheduler has no record yet"
 
 
 def completed_later(evidence: Evidence) -> bool:

@@ -15,7 +15,7 @@ from saiten.engine.plan import ANSWERED, FAILED, with_seed
 from saiten.engine.progress import Progress
 from saiten.engine.queue import Item, WorkQueue
 from saiten.engine.record import GenerationRecord, Place
-from saiten.engine.signals import StopRequest
+from saiten.engine.signals import StoppedNow, StopRequest
 from saiten.engine.slots import take_slots
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError
@@ -50,12 +50,12 @@ class Generator:
         """Ask everything that is owed. Raises EndpointError after the drain if the endpoint cannot go on."""
         try:
             async with asyncio.TaskGroup() as group:
-                stopper = group.create_task(self._watch_stop())
+                stopper = group.create_task(self.stop.watched(self._changed))
                 await self._launch(group)
                 self._say_last()
                 if self._stopping():
                     self.progress.state = "draining"
-                await self._drain()
+                await self.stop.drained(lambda: self._active, self._changed, self.drain_seconds)
                 stopper.cancel()
         except* StoppedNow:
             pass
@@ -110,27 +110,6 @@ class Generator:
 
     def _stopping(self) -> bool:
         return self.stop.draining.is_set() or self.fatal is not None
-
-    async def _drain(self) -> None:
-        """Wait for what is in flight; bounded when the run is being stopped."""
-        limit = self.stop.grace(self.drain_seconds)
-        try:
-            async with asyncio.timeout(limit):
-                while self._active:
-                    self._changed.clear()
-                    await self._changed.wait()
-                    if self._stopping() and limit is None:
-                        return await self._drain()
-        except TimeoutError:
-            self.stop.now.set()
-        return None
-
-    async def _watch_stop(self) -> None:
-        """Wake the launcher when it must stop, and end every request at once when that is asked for."""
-        await self.stop.draining.wait()
-        self._changed.set()
-        await self.stop.now.wait()
-        raise StoppedNow
 
     async def _ask(self, item: Item) -> None:
         slots = len(item.repetitions)
@@ -198,7 +177,3 @@ class Generator:
         item.subset.states[slot] = ANSWERED
         item.subset.locations[slot] = location
         self.on_stored(item, repetition, generation)
-
-
-class StoppedNow(Exception):  # noqa: N818  # not an error: somebody asked
-    """Raised inside the task group to end everything in flight."""

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from saiten.engine.crash import crash
-from saiten.engine.generate import StoppedNow
 from saiten.engine.judgement import Due, Judgement, judgement_of, read_turns, unjudged, verdict_of
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
 from saiten.engine.progress import Progress
 from saiten.engine.record import JUDGE_FAILED, JUDGE_UNPARSABLE, RATED, GenerationRecord, Place, VerdictRecord
-from saiten.engine.signals import StopRequest
+from saiten.engine.signals import StoppedNow, StopRequest
 from saiten.engine.slots import take_slots
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError
@@ -72,10 +71,10 @@ class Judging:
         """Work until `finish` was called and nothing waits, or the run is stopped, or the endpoint fails for good."""
         try:
             async with asyncio.TaskGroup() as group:
-                stopper = group.create_task(self._watch_stop())
+                stopper = group.create_task(self.stop.watched(self._changed))
                 while (due := await self._next()) is not None:
                     await self._launch(group, due)
-                await self._drain()
+                await self.stop.drained(lambda: self._active, self._changed, self.drain_seconds)
                 stopper.cancel()
         except* StoppedNow:
             pass
@@ -170,23 +169,3 @@ class Judging:
 
     def _count(self, plan: BenchmarkPlan) -> None:
         self.progress.benchmarks[plan.benchmark.name].verified += 1
-
-    async def _drain(self) -> None:
-        """Wait for what is in flight; bounded when the run is being stopped."""
-        limit = self.stop.grace(self.drain_seconds)
-        try:
-            async with asyncio.timeout(limit):
-                while self._active:
-                    self._changed.clear()
-                    await self._changed.wait()
-                    if limit is None and self.stop.draining.is_set():
-                        return await self._drain()
-        except TimeoutError:
-            self.stop.now.set()
-        return None
-
-    async def _watch_stop(self) -> None:
-        await self.stop.draining.wait()
-        self._changed.set()
-        await self.stop.now.wait()
-        raise StoppedNow

@@ -26,6 +26,10 @@ WARNINGS = {signal.SIGUSR1, signal.SIGUSR2}
 """They say when, not how: Grid Engine sends them twice, and our own clock is often first. No reason to hurry."""
 
 
+class StoppedNow(Exception):  # noqa: N818  # not an error: somebody asked
+    """Ends every request in flight."""
+
+
 @dataclass(slots=True)
 class StopRequest:
     """Whether and how this process was asked to stop."""
@@ -42,6 +46,27 @@ class StopRequest:
         if not self.draining.is_set():
             return None
         return seconds if self.until is None else max(0.0, self.until - time.time())
+
+    async def drained(self, busy: Callable[[], object], changed: asyncio.Event, seconds: float) -> None:
+        """Wait for what is in flight; once this process is asked to stop, only as long as `grace` says."""
+        limit = self.grace(seconds)
+        try:
+            async with asyncio.timeout(limit):
+                while busy():
+                    changed.clear()
+                    await changed.wait()
+                    if limit is None and self.draining.is_set():
+                        return await self.drained(busy, changed, seconds)
+        except TimeoutError:
+            self.now.set()
+        return None
+
+    async def watched(self, changed: asyncio.Event) -> None:
+        """Wake whoever waits for `changed` when draining begins; raise StoppedNow when every request must end."""
+        await self.draining.wait()
+        changed.set()
+        await self.now.wait()
+        raise StoppedNow
 
     def ask(self, reason: str, exit_status: Exit) -> None:
         """Ask to drain; asked again, to stop now."""

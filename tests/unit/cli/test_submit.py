@@ -83,6 +83,18 @@ def test_a_key_that_only_the_shell_has_is_refused(
     assert main(words) == 0
 
 
+def test_a_judges_key_that_only_the_shell_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JUDGE_API_KEY", raising=False)
+    monkeypatch.delenv("JUDGE_BASE_URL", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    words = ["submit", "org/m", "--service", "local", "--node-kind", "cpu", "--provider", "vllm", "--dry-run"]
+    assert main([*words, "--benchmarks", "mt_bench_ja"]) == 4
+    assert "OPENAI_API_KEY is set in this shell" in capsys.readouterr().err
+    assert main([*words, "--benchmarks", "sample_math"]) == 0
+
+
 def test_the_plan_tells_what_a_provider_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
