@@ -43,7 +43,8 @@ def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.N
     UserError tells all that is wrong with the file, each with its line.
     """
     from saiten.cli import Parser
-    from saiten.cli.submit import DEFAULT_BENCHMARKS, configure
+    from saiten.cli.run import DEFAULT_BENCHMARKS
+    from saiten.cli.submit import configure
 
     parser = Parser(prog=str(path), allow_abbrev=False)
     configure(parser)

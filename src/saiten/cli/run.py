@@ -23,6 +23,9 @@ JUDGE_SPEC = ("continuation", "judge_model", "judge_reasoning_effort")
 JUDGE_ACCESS = ("judge_base_url", "judge_concurrency", "judge_alias")
 SAMPLING = Sampling.__slots__
 SERVER = ServerSpec.__slots__
+OPEN = ("vllm", "llamacpp")
+"""Providers of open models."""
+DEFAULT_BENCHMARKS = "ja,en"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 ACCESS = (
     "base_url",
@@ -65,7 +68,8 @@ def add_choices(parser: argparse.ArgumentParser, *, hidden: bool = False) -> Non
     parser.add_argument(
         "--benchmarks",
         metavar="NAMES",
-        help="names, groups (ja, en, all, demo), globs, old task ids or your own files, separated by commas",
+        help="names, groups (ja, en, all, demo), globs, old task ids or your own files, separated by commas; "
+        "default for open models: ja,en",
     )
     groups = (
         ("what is measured", RunSpec, SPEC),
@@ -96,14 +100,19 @@ def chosen(args: argparse.Namespace) -> tuple[RunSpec, Access, Provider]:
 
 def specification(args: argparse.Namespace) -> RunSpec:
     """Return what the command line asks to measure."""
-    if args.model is None or args.benchmarks is None:
-        raise UsageError(f"{'MODEL' if args.model is None else '--benchmarks'} is missing (see saiten run --help)")
-    names = tuple(absolute(part.strip()) for part in args.benchmarks.split(",") if part.strip())
-    if not names:
-        raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
+    if args.model is None:
+        raise UsageError("MODEL is missing (see saiten run --help)")
     given = {"provider": default_provider(args.model, args.attach, args.base_url)} | given_options(
         args, (*SPEC, *JUDGE_SPEC)
     )
+    wanted = args.benchmarks
+    if wanted is None and given["provider"] in OPEN:
+        wanted = DEFAULT_BENCHMARKS
+    if wanted is None:  # each question to an API may cost something
+        raise UsageError("--benchmarks is missing (see saiten run --help)")
+    names = tuple(absolute(part.strip()) for part in wanted.split(",") if part.strip())
+    if not names:
+        raise UsageError("--benchmarks names no benchmark (see saiten tasks list)")
     sampling = given_options(args, SAMPLING)
     server = given_options(args, SERVER)
     check_ranges(given | sampling | server)

@@ -11,15 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.cli.run import add_choices, chosen
+from saiten.cli.run import DEFAULT_BENCHMARKS, add_choices, chosen
 from saiten.errors import Exit, UsageError, UserError
 
 if TYPE_CHECKING:
     from saiten.clusters.estimate import Learnt, Work
     from saiten.clusters.jobs import Known
     from saiten.clusters.orders import Order, Planned
-
-DEFAULT_BENCHMARKS = "ja,en"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

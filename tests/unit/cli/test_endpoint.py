@@ -137,7 +137,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
     [
         (("vllm", MODEL, "swallow|math_500|0|0"), "there is only `endpoint litellm`"),
         (("litellm", MODEL), "required"),
-        (("litellm", MODEL, "swallow|ifbench_singleturn|0|0"), "not in this version of saiten"),
+        (("litellm", MODEL, "swallow|bfcl_v4:simple|0|0"), "no task 'bfcl_v4:simple'; see: saiten tasks list"),
         (("litellm", MODEL, "swallow|mat_500|0|0"), "did you mean 'math_500'?"),
         (("litellm", MODEL, "swallow|math_500|0|0", "--max-sample", "3"), "--max-sample"),
         (("litellm", f"api_key={KEY}", "swallow|math_500|0|0"), "no model"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from saiten.cli import Parser, main
+from saiten.cli import Parser, main, run
 from saiten.cli.evaluation import EXAMPLE, read_evaluation
 from saiten.cli.submit import agreed, configure, each_model, order_of
 from saiten.errors import UsageError, UserError
@@ -210,3 +210,12 @@ def test_what_was_learnt_is_used_for_the_next_plan(tmp_path: Path, capsys: pytes
     shown = capsys.readouterr().out
     assert "learnt: 20 tokens/s of m on cpu" in shown
     assert json.loads((folder / "a.report.json").read_text())["asking_seconds"] == 50.0
+
+
+def test_an_open_model_is_measured_by_everything_where_nobody_says_what() -> None:
+    parser = Parser(prog="saiten run", allow_abbrev=False)
+    run.add_run_options(parser)
+    assert run.specification(parser.parse_args(["org/model"])).benchmarks == ("ja", "en")
+    assert run.specification(parser.parse_args(["small.gguf"])).benchmarks == ("ja", "en")
+    with pytest.raises(UsageError, match="--benchmarks is missing"):
+        run.specification(parser.parse_args(["gpt-4o"]))
