@@ -7,6 +7,7 @@ so that `saiten --help` loads nothing but the standard library.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -98,6 +99,7 @@ def load_dotenv() -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point of the `saiten` command."""
+    gc.set_threshold(50_000, 20, 20)  # imports and runs make many objects and few cycles: a tenth of a run's CPU time
     try:
         return dispatch(sys.argv[1:] if argv is None else argv)
     except SaitenError as error:

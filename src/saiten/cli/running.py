@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -28,7 +27,6 @@ def execute(
     from saiten.models.judges import with_judge_environment
 
     spec, access = with_judge_environment(spec, access, os.environ)
-    gc.set_threshold(50_000, 20, 20)  # a run makes many short-lived objects and few cycles: a tenth of its CPU time
     try:
         with open_display() as display:
             result = evaluate(

@@ -15,14 +15,16 @@ from types import TracebackType
 from typing import Self
 
 from saiten.errors import Exit, UserError
-from saiten.results.frames import End, Frame, Opening, document_row, encode
+from saiten.results.frames import ChoiceRow, DocumentRow, End, Frame, JudgedTurn, Opening, encode
 from saiten.results.layout import Layout, task_key
 from saiten.results.summary import ScoredDocument
 from saiten.results.tally import TaskTally
-from saiten.types import Benchmark, Metric
+from saiten.types import Benchmark, Choice, ChoiceScore, Metric, Outcome
 
 PIPE_BYTES = 1 << 16
 """What is gathered before the pipe is written: as much as it takes at once."""
+CUT = frozenset({"length", "context_overflow"})
+"""Finish reasons of an answer that was cut at a token limit."""
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment of the writing process: no key has any business there."""
 
@@ -133,3 +135,57 @@ class DetailsWriter:
         if status == Exit.CONFIGURATION:
             return UserError(text)
         return RuntimeError(f"writing parquet files failed with status {status}: {text}") if status else None
+
+
+def document_row(scored: ScoredDocument, identities: Sequence[str] = ()) -> DocumentRow:
+    """Return the message of a document. `identities` has one for each choice, or none at all."""
+    conversation = scored.messages[-1] if scored.messages else ()
+    rows = []
+    for position, (choice, score) in enumerate(zip(scored.choices, scored.scores, strict=True)):
+        rows.append(_choice_row(choice, score, identities[position] if identities else ""))
+    return DocumentRow(
+        subset=scored.subset,
+        document=scored.document.id,
+        index=scored.index,
+        example=scored.document.turns[0],
+        messages=tuple((message.role, message.content) for message in conversation),
+        gold=scored.document.target,
+        metrics=dict(scored.values),
+        choices=tuple(rows),
+        turns=len(scored.document.turns),
+        judged=tuple(_judged_turn(scored, turn) for turn in range(len(scored.judge_prompts))),
+    )
+
+
+def _judged_turn(scored: ScoredDocument, turn: int) -> JudgedTurn:
+    verdicts = [choice.verdicts[turn] for choice in scored.choices]
+    return JudgedTurn(
+        ratings=tuple(score.values.get(f"turn_{turn + 1}", -1.0) for score in scored.scores),
+        prompts=scored.judge_prompts[turn],
+        judgements=tuple(verdict.detail if verdict is not None else "" for verdict in verdicts),
+    )
+
+
+def _choice_row(choice: Choice, score: ChoiceScore, identity: str) -> ChoiceRow:
+    turns = choice.turns
+    tokens = [turn.usage.output_tokens for turn in turns if turn.usage.output_tokens is not None]
+    verdicts = [verdict.status for verdict in choice.verdicts if verdict is not None]
+    return ChoiceRow(
+        repetition=choice.repetition,
+        copied=choice.copied,
+        identity=identity,
+        texts=tuple(turn.text for turn in turns),
+        reasonings=tuple(turn.reasoning for turn in turns),
+        outcomes=tuple(str(turn.outcome) for turn in turns),
+        finish_reasons=tuple(turn.finish_reason for turn in turns),
+        truncated=any(turn.outcome is Outcome.TRUNCATED or turn.finish_reason in CUT for turn in turns),
+        loop=any(turn.repetition is not None for turn in turns),
+        unclosed=any(turn.reasoning_closed is False for turn in turns),
+        output_tokens=sum(tokens) if len(tokens) == len(turns) else None,
+        seconds=sum(turn.seconds for turn in turns),
+        attempts=sum(turn.attempts for turn in turns),
+        verdict=",".join(verdicts) if verdicts else None,
+        extracted=score.extracted,
+        note=score.note,
+        values=dict(score.values),
+    )

@@ -8,6 +8,7 @@ Source: reference/benchmarks.md §4.3 (columns of the old details files).
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,7 @@ def _by_turn(texts: list[tuple[str | None, ...]], turns: int, *, several: bool) 
 def main() -> int:
     """Write what comes in; return 0 when it came to its end, 1 when it was broken off."""
     pa.set_cpu_count(1)
+    gc.disable()  # rows have no cycles, and looking for some costs as much as making them
     files: BenchmarkFiles | None = None
     try:
         for frame in read_frames(sys.stdin.buffer):

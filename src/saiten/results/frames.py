@@ -1,23 +1,18 @@
 """What passes from a run to the process that writes its parquet files: messages, each after its length.
 
 The parquet library costs more memory than all the rest of a run, so it lives in a process of its own
-(`details_main`); this module is the contract between the two.
+(`details_main`); this module is the contract between the two, and loads nothing else of ours.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
 
-from saiten.results.summary import ScoredDocument
-from saiten.types import Choice, ChoiceScore, Outcome
-
 LENGTH = struct.Struct("<I")
-CUT = frozenset({"length", "context_overflow"})
-"""Finish reasons of an answer that was cut at a token limit."""
 
 
 class Opening(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -116,57 +111,3 @@ def _mended(value: object) -> object:
     if isinstance(value, dict):
         return {_mended(key): _mended(item) for key, item in value.items()}
     return [_mended(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def document_row(scored: ScoredDocument, identities: Sequence[str] = ()) -> DocumentRow:
-    """Return the message of a document. `identities` has one for each choice, or none at all."""
-    conversation = scored.messages[-1] if scored.messages else ()
-    rows = []
-    for position, (choice, score) in enumerate(zip(scored.choices, scored.scores, strict=True)):
-        rows.append(_choice_row(choice, score, identities[position] if identities else ""))
-    return DocumentRow(
-        subset=scored.subset,
-        document=scored.document.id,
-        index=scored.index,
-        example=scored.document.turns[0],
-        messages=tuple((message.role, message.content) for message in conversation),
-        gold=scored.document.target,
-        metrics=dict(scored.values),
-        choices=tuple(rows),
-        turns=len(scored.document.turns),
-        judged=tuple(_judged_turn(scored, turn) for turn in range(len(scored.judge_prompts))),
-    )
-
-
-def _judged_turn(scored: ScoredDocument, turn: int) -> JudgedTurn:
-    verdicts = [choice.verdicts[turn] for choice in scored.choices]
-    return JudgedTurn(
-        ratings=tuple(score.values.get(f"turn_{turn + 1}", -1.0) for score in scored.scores),
-        prompts=scored.judge_prompts[turn],
-        judgements=tuple(verdict.detail if verdict is not None else "" for verdict in verdicts),
-    )
-
-
-def _choice_row(choice: Choice, score: ChoiceScore, identity: str) -> ChoiceRow:
-    turns = choice.turns
-    tokens = [turn.usage.output_tokens for turn in turns if turn.usage.output_tokens is not None]
-    verdicts = [verdict.status for verdict in choice.verdicts if verdict is not None]
-    return ChoiceRow(
-        repetition=choice.repetition,
-        copied=choice.copied,
-        identity=identity,
-        texts=tuple(turn.text for turn in turns),
-        reasonings=tuple(turn.reasoning for turn in turns),
-        outcomes=tuple(str(turn.outcome) for turn in turns),
-        finish_reasons=tuple(turn.finish_reason for turn in turns),
-        truncated=any(turn.outcome is Outcome.TRUNCATED or turn.finish_reason in CUT for turn in turns),
-        loop=any(turn.repetition is not None for turn in turns),
-        unclosed=any(turn.reasoning_closed is False for turn in turns),
-        output_tokens=sum(tokens) if len(tokens) == len(turns) else None,
-        seconds=sum(turn.seconds for turn in turns),
-        attempts=sum(turn.attempts for turn in turns),
-        verdict=",".join(verdicts) if verdicts else None,
-        extracted=score.extracted,
-        note=score.note,
-        values=dict(score.values),
-    )
