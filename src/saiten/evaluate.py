@@ -320,6 +320,7 @@ def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float)
         cost=cost_so_far(asking, layout),
     )
     export_results(result, layout, writer.stamp, writer.tallies)
+    manifest.note(layout.run, {})
     write_aggregated(layout)
     asking.progress.state = "complete" if result.complete else "incomplete"
     asking.progress.write(layout.run)

@@ -1,4 +1,8 @@
-"""run.json: what a run directory belongs to, and how it came to be. Built from an allow-list; holds no secret."""
+"""run.json: what a run directory belongs to, and how it came to be. Built from an allow-list; holds no secret.
+
+Several processes may start in the same moment, and the last to replace run.json would forget the others. So each start
+also writes a small file of its own into `starts/`, once, and whoever reads the manifest takes the union.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,7 @@ BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_temp
 """Fields of its server's specification; where it runs and how many GPUs it has may change."""
 LEARNT = ("server",)
 """What an earlier start learnt and a later one may not learn again, since it has nothing to ask."""
+STARTS = "starts"
 PER_BENCHMARK = ("dataset_revisions", "prompt_hash", "sampling")
 
 
@@ -79,8 +84,20 @@ def package_versions() -> dict[str, str]:
 
 
 def read(directory: Path) -> dict[str, Any] | None:
-    """Return a run directory's manifest, None where there is none. UserError where it is damaged."""
-    path = directory / "run.json"
+    """Return a run directory's manifest with all of its starts, None where there is none. UserError: it is damaged."""
+    manifest = _decoded(directory / "run.json")
+    if manifest is None:
+        return None
+    parts = [part for path in (directory / STARTS).glob("start-*.json") if (part := _decoded(path)) is not None]
+    parts.sort(key=lambda part: float(part["start"]["time"]))
+    for part in parts:
+        manifest["benchmarks"] = manifest.get("benchmarks", {}) | part["benchmarks"]
+    starts = manifest.get("starts", [])
+    manifest["starts"] = starts + [part["start"] for part in parts if part["start"] not in starts]
+    return manifest
+
+
+def _decoded(path: Path) -> dict[str, Any] | None:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -148,7 +165,7 @@ def differences(old: dict[str, Any], spec: RunSpec, benchmarks: dict[str, dict[s
 
 
 def note(directory: Path, facts: dict[str, Any]) -> None:
-    """Add facts to run.json that were learnt later: the server that was started."""
+    """Add facts to run.json that were learnt later, and the starts that it lacks."""
     found = read(directory)
     if found is not None:
         write_json(directory / "run.json", found | facts)
@@ -170,8 +187,10 @@ def claim(
                 f"{directory} holds a run with another specification ({'; '.join(changed)}); choose another --settings "
                 "or --output-dir, or say --accept-changes to go on here (the old answers stay, unused)"
             )
-    old = old or {}
     start = {"time": time.time(), "host": socket.gethostname()}
+    name = f"start-{socket.gethostname().split('.')[0]}-{os.getpid()}-{time.time_ns():x}.json"
+    write_json(directory / STARTS / name, {"start": start, "benchmarks": benchmarks})
+    old = read(directory) or {}  # once more: with those that started meanwhile
     write_json(
         directory / "run.json",
         {
@@ -180,6 +199,6 @@ def claim(
             "benchmarks": old.get("benchmarks", {}) | benchmarks,
             **{key: old[key] for key in LEARNT if key in old},
             **facts,
-            "starts": [*old.get("starts", []), start],
+            "starts": [*(one for one in old.get("starts", []) if one != start), start],
         },
     )
