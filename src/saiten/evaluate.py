@@ -37,7 +37,6 @@ from saiten.models.providers import Endpoint, resolve_endpoint
 from saiten.models.reasoning import is_ours
 from saiten.part import Part
 from saiten.results import manifest
-from saiten.results.aggregate import write_aggregated
 from saiten.results.changes import changed_scores, keep_old_scores
 from saiten.results.details import DetailsWriter
 from saiten.results.export import export_results
@@ -305,6 +304,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float) -> RunResult:
     """Score what is stored and write every result file."""
+    from saiten.results.aggregate import write_aggregated  # a tenth of all imports: no question waits for them
+
     asking.progress.state = "scoring"
     asking.progress.write(layout.run)
     with writer:

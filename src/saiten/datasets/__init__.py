@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ROW_NUMBER", "DataContext", "Rows", "open_if_here", "open_rows", "part_of", "seeded_order"]
 
 SEED = 42
-LIGHT_FILE = 4 << 20
+LIGHT_FILE = 8 << 20
 """Bytes up to which a local text file is made ready without starting a process (it takes about 0.1 s)."""
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -19,8 +18,7 @@ RATED, JUDGE_FAILED, JUDGE_UNPARSABLE = "rated", "judge_failed", "judge_unparsab
 SUFFIX_BYTES = len(b',"crc":"01234567"}')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Which choice a record is about, in words that survive a reordered dataset."""
 
     id: str
@@ -32,8 +30,7 @@ class Place:
     turn: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationRecord:
+class GenerationRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line of `generations/`."""
 
     place: Place
@@ -41,8 +38,7 @@ class GenerationRecord:
     v: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictRecord:
+class VerdictRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line of `judgements/`. `place.id` is the identity of what was executed or judged."""
 
     place: Place

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from saiten.models.wire import Completion, Malformed, Said, WireChoice, mend
 from saiten.types import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawChoice:
+class RawChoice(msgspec.Struct, frozen=True, kw_only=True):
     """One choice as it came."""
 
     text: str | None = None
@@ -23,14 +24,13 @@ class RawChoice:
     """None: the choice is incomplete."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawReply:
+class RawReply(msgspec.Struct, frozen=True, kw_only=True):
     """One answer to one request."""
 
     choices: dict[int, RawChoice]
     """By index; an index that was asked for may be missing."""
     model: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     error: Any = None
     """An error object that came in place of the rest."""
     ids: tuple[str, ...] = ()

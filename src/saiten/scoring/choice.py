@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from saiten.scoring.choice_careful import stated_letter
 from saiten.scoring.choice_compatible import LETTERS, compatible_letter
 from saiten.scoring.text import answer, answer_text, compatible_text
 from saiten.types import Choice, ChoiceScore, Language, Scorable
+
+Reader = Callable[[str, int], str | None]
+"""Finds the letter that a text states, among so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,19 @@ class ChoiceLetter:
 
     def score(self, items: Iterable[Scorable]) -> Iterator[tuple[ChoiceScore, ...]]:
         """Yield the scores of each item's choices, in order."""
+        from saiten.scoring.choice_careful import stated_letter  # many patterns: no question waits for them
+
         for document, choices in items:
             count = int(document.extra.get("choices", self.choices))
             if len(document.target) != 1 or document.target not in LETTERS[:count]:
                 raise ValueError(f"document {document.id}: target {document.target!r} is none of {LETTERS[:count]}")
-            yield tuple(self._score(choice, document.target, count) for choice in choices)
+            yield tuple(self._score(choice, document.target, count, stated_letter) for choice in choices)
 
-    def _score(self, choice: Choice, target: str, count: int) -> ChoiceScore:
+    def _score(self, choice: Choice, target: str, count: int, careful_reader: Reader) -> ChoiceScore:
         generation = answer(choice)
         compatible = compatible_letter(compatible_text(generation), self.language, count)
         text = answer_text(generation)
-        careful = stated_letter(text, count) if text is not None else None
+        careful = careful_reader(text, count) if text is not None else None
         values = {
             "extractive_match": float(compatible == target),
             "accuracy": float(careful == target),
