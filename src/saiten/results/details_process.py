@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib.abc import MetaPathFinder
 
 
-class Unneeded(MetaPathFinder):
+class Unneeded:
     """Finds no pandas and no numpy: pyarrow loads them wherever they are installed, 60 MB and 0.7 s for nothing."""
 
-    def find_spec(self, fullname: str, *_: object) -> None:
+    def find_spec(self, fullname: str, _path: object, _target: object = None, /) -> None:
         """Raise ImportError for both. (None in `sys.modules` does not do: compiled modules take it for pandas.)"""
         if fullname in {"numpy", "pandas"}:
             raise ModuleNotFoundError(fullname)
