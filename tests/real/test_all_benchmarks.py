@@ -21,9 +21,11 @@ from tests.real.test_embedded import silent
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
 
 DOCUMENTS = 5
-TOKENS = 16
+SAMPLES = 2
+"""In place of ten for code and five for conversations: each of them costs its whole prompt again."""
+TOKENS = 8
 """Longest answer: what is shown is that every stage works on every benchmark, and the model is too small for more."""
-CONTEXT = 1024
+CONTEXT = 320
 """Tokens of a slot. It bounds the verdicts of a small judge; longer prompts than that are truthfully `truncated`."""
 
 
@@ -38,7 +40,8 @@ def test_all_benchmarks_are_asked_judged_and_aggregated_in_one_run(tmp_path: Pat
         what = Embedded(model=model, name=SMOLLM2_NAME, slots=16, context=CONTEXT)
         async with await start_embedded(what, python=python, directory=tmp_path) as server:
             judge = ("--judge-model", server.model, "--judge-base-url", server.base_url)
-            options = ("--max-samples", str(DOCUMENTS), "--max-tokens", str(TOKENS), "--concurrency", "32", *judge)
+            few = ("--max-samples", str(DOCUMENTS), "--samples", str(SAMPLES), "--max-tokens", str(TOKENS))
+            options = (*few, "--concurrency", "32", *judge)
             command = (
                 "run",
                 server.model,
