@@ -30,16 +30,9 @@ benchmarks=()
 
 # A line `qsub_task LANG TASK` evaluates one more. TASK: an old script's name, or a benchmark of `saiten tasks list`.
 function qsub_task {
-  case $1_$2 in
-    ja_gpqa | ja_math_100 | ja_mifeval | ja_mmlu_prox) benchmarks+=("$2_ja") ;;
-    ja_mmlu) benchmarks+=(jmmlu) ;;
-    ja_humaneval) benchmarks+=(jhumaneval) ;;
-    ja_mtbench) benchmarks+=(mt_bench_ja) ;;
-    en_mmlu_prox) benchmarks+=(mmlu_prox_en) ;;
-    en_mtbench) benchmarks+=(mt_bench_en) ;;
-    en_aime_2024_2025) benchmarks+=(aime) ;;
-    en_livecodebench_v5_v6) benchmarks+=(livecodebench) ;;
-    *) benchmarks+=("$2") ;;
+  case $2 in
+    *.py*) benchmarks+=("$2") ;; # a file of your own
+    *) benchmarks+=("$1_$2") ;;
   esac
 }
 

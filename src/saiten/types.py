@@ -372,12 +372,19 @@ class Benchmark:
     """Typical answer length, used to order the queue until lengths are known."""
     summary: tuple[SummaryRow, ...] = ()
     duration: Duration = field(default_factory=Duration)
+    job: str = ""
+    """The old scripts' short name, as in `qsub_task ja mtbench`; empty: the benchmark's name. Jobs are called so."""
     extras: tuple[Extra, ...] = ()
     """What must be installed before anything is asked."""
     source: str = ""
     license: str = ""
     differs: str = ""
     """What differs from the reference measurement, and why."""
+
+    @property
+    def job_name(self) -> str:
+        """Return `{language}_{job}`, the name of its jobs and their logs."""
+        return f"{self.language}_{self.job or self.name}"
 
     def metrics_for(self, samples: int) -> tuple[Metric, ...]:
         """Return the metrics for N choices per document."""

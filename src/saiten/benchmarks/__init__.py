@@ -4,6 +4,7 @@ A selector is one of
 
     jmmlu  jmmlu:anatomy  jmmlu:college_*          a benchmark, or some of its subsets
     swallow|swallow_jmmlu|0|0                      the id that old commands use, with or without a subset
+    ja_mmlu  en_aime_2024_2025                     the name of an old script's jobs, or language and name
     mmlu*  ja  en  all  demo                       a glob over names, a group
     path/to/my.py  path/to/my.py:subset            a user's own file, which defines BENCHMARK
     livecodebench  livecodebench:v6  livecodebench:*   its default subset, another, all of them
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from saiten.benchmarks.index import GROUPS, builtin, entry_points, group, is_variant
+from saiten.benchmarks.index import GROUPS, builtin, by_job_name, entry_points, group, is_variant
 from saiten.benchmarks.load import load_builtin, load_entry_point, load_file
 from saiten.benchmarks.repeated import parse, repeated
 from saiten.errors import UsageError, UserError, suggestion
@@ -107,8 +108,9 @@ def _by_name(selector: str) -> Sequence[tuple[str, str | None]]:
     by_task = _by_task(selector)
     if by_task:
         return by_task
-    if name in entry_points():
-        return [(name, subset or None)]
+    called = name if name in entry_points() else by_job_name(name)
+    if called is not None:
+        return [(called, subset or None)]
     raise UsageError(_unknown(selector))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 TASK = re.compile(r'^    task="([^"]+)",', re.MULTILINE)
+JOB = re.compile(r'^    job="([^"]+)",', re.MULTILINE)
 VARIANT = re.compile(r"^BENCHMARK = replace\(", re.MULTILINE)
 """A file that alters another benchmark measures the same questions: it is chosen by name, and belongs to no group."""
 ENTRY_POINTS = "saiten.benchmarks"
@@ -41,6 +42,11 @@ class Entry:
         match = TASK.search(self.path.read_text("utf-8"))
         return match[1] if match else self.name
 
+    def job_name(self) -> str:
+        """Return what the benchmark's jobs are called (`Benchmark.job_name`), without importing the file."""
+        match = JOB.search(self.path.read_text("utf-8"))
+        return f"{self.language}_{match[1] if match else self.name}"
+
     def variant(self) -> bool:
         """Return whether the file alters another benchmark, without importing it."""
         return VARIANT.search(self.path.read_text("utf-8")) is not None
@@ -53,6 +59,15 @@ def builtin() -> Mapping[str, Entry]:
         for path in sorted((ROOT / language).glob("[!_]*.py")):
             entries[path.stem] = Entry(path.stem, language)
     return entries
+
+
+def by_job_name(text: str) -> str | None:
+    """Return the benchmark whose jobs are called so, or that `{language}_{name}` names; None: there is none."""
+    language, _, rest = text.partition("_")
+    for entry in builtin().values():
+        if text in {entry.job_name(), f"{entry.language}_{entry.name}"}:
+            return entry.name
+    return rest if language in LANGUAGES and rest in entry_points() else None
 
 
 def entry_points() -> Mapping[str, EntryPoint]:

@@ -41,6 +41,7 @@ def repeated(benchmark: Benchmark, samples: int) -> Benchmark:
     return replace(
         benchmark,
         name=f"{benchmark.name}_N{samples}",
+        job=f"{benchmark.job or benchmark.name}_n{samples}",
         task=f"{task}_N{samples}{colon}{subset}",
         samples=samples,
         sampling=SAMPLING.over(benchmark.sampling),

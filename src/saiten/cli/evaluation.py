@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ priority: -5
 
 models:
   - model: Qwen/Qwen3-8B
-    settings: think
+    reasoning_parser: qwen3
+    # settings: think    # a block of scripts/generation_settings/custom_model_settings/Qwen/Qwen3-8B.yaml
   - model: tokyotech-llm/Llama-3.3-Swallow-70B-Instruct-v0.4
     node_kind: node_f
     shards: 2
@@ -38,7 +40,7 @@ MODELS, MODEL = "models", "model"
 
 
 def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.Namespace]:
-    """Yield the arguments of each model of a file; options of the command line go before the file's.
+    """Yield the arguments of each model of a file, with `where` it stands; the command line goes before the file.
 
     UserError tells all that is wrong with the file, each with its line.
     """
@@ -65,6 +67,7 @@ def read_evaluation(path: Path, args: argparse.Namespace) -> Iterator[argparse.N
             if value != getattr(defaults, dest, None):
                 setattr(one, dest, value)
         one.model, one.benchmarks = name, one.benchmarks or DEFAULT_BENCHMARKS
+        one.where = node.where
         reading.check(one, shared | node.entries if isinstance(node, Table) else shared)
         found.append(one)
     if reading.errors:
@@ -100,8 +103,11 @@ class Reading:
     def check(self, one: argparse.Namespace, entries: dict[str, Node]) -> None:
         """Collect what is wrong with the names and the priority that a file chose."""
         from saiten.benchmarks import select
+        from saiten.cli.run import default_provider
         from saiten.clusters.scheduler import offered
         from saiten.clusters.sites import find_service
+        from saiten.models.provider_table import find_provider
+        from saiten.settings.model_settings import find_block, roots
 
         service = None
         if "service" in entries:
@@ -113,6 +119,10 @@ class Reading:
         if service is not None and "priority" in entries and service.scheduler != "local":
             with self._told_at(entries["priority"].where):
                 offered(service, one.group or "any", one.priority)
+        if one.settings and "settings" in entries:
+            with self._told_at(entries["settings"].where):
+                name = one.provider or default_provider(one.model, one.attach, one.base_url)
+                find_block(one.model, one.settings, find_provider(name).names, roots(os.environ))
         if "benchmarks" in entries:
             with self._told_at(entries["benchmarks"].where):
                 select(tuple(part.strip() for part in one.benchmarks.split(",") if part.strip()))

@@ -23,11 +23,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
+    from saiten.benchmarks.index import by_job_name
     from saiten.clusters.finding import find_run, logs_of, tail
     from saiten.report.text import plain
     from saiten.settings.environment import default_output
 
-    paths = logs_of(find_run(args.run, args.output_dir or default_output()), args.benchmark)
+    benchmark = by_job_name(args.benchmark) or args.benchmark
+    paths = logs_of(find_run(args.run, args.output_dir or default_output()), benchmark)
     for path in paths:
         print(f"==> {path} ({path.stat().st_size} bytes)")
         for line in tail(path, max(0, args.lines)):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.cli.submit import add_job_options, left_to_others, submit_all, works_of
+from saiten.cli.submit import add_job_options, check_site, left_to_others, submit_all, works_of
 from saiten.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
     asked = [name for one in jobs for name in read_job(job_file(folder, one.submission.key)).spec.benchmarks]
     spec, output = replace(job.spec, benchmarks=tuple(dict.fromkeys(asked))), Path(job.output)
     own = service.name == newest.service
-    return Order(
+    order = Order(
         spec=spec,
         access=access_of(replace(job, part=Part())),
         layout=Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix),
@@ -86,3 +86,5 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
         accept_changes=job.accept_changes,
         environment=job.environment,
     )
+    check_site(order)
+    return order

@@ -6,7 +6,7 @@ import argparse
 import copy
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
 
         print(EXAMPLE, end="")
         return Exit.COMPLETE
-    orders = [order_of(one) for one in each_model(args)]
+    orders = orders_of(each_model(args))
     if not args.dry_run:
         orders = [fetched(order, args.predownload) for order in orders]
     wanted = []
@@ -90,6 +90,22 @@ def main(args: argparse.Namespace) -> int:
         elif not works:
             tell(f"{order.spec.model}: nothing is left to ask; results: {order.layout.run}")
     return submit_all(wanted, args) if wanted else Exit.COMPLETE
+
+
+def orders_of(models: Iterable[argparse.Namespace]) -> list[Order]:
+    """Return the orders of all models. UserError with all that is wrong in a file, each with the model's line."""
+    orders: list[Order] = []
+    errors: list[str] = []
+    for one in models:
+        try:
+            orders.append(order_of(one))
+        except UserError as error:
+            if one.where is None:
+                raise
+            errors.append(f"{one.where}: {error}")
+    if errors:
+        raise UserError("\n".join(errors))
+    return orders
 
 
 def each_model(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
@@ -105,7 +121,7 @@ def each_model(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
             yield from read_evaluation(Path(model), args)
             continue
         one = copy.copy(args)
-        one.model, one.benchmarks = model, args.benchmarks or DEFAULT_BENCHMARKS
+        one.where, one.model, one.benchmarks = None, model, args.benchmarks or DEFAULT_BENCHMARKS
         yield one
 
 
@@ -133,7 +149,6 @@ def left_to_others(jobs: Sequence[Known]) -> set[str]:
 def order_of(args: argparse.Namespace) -> Order:
     """Return what is to be submitted for one model."""
     from saiten.clusters.orders import Order
-    from saiten.clusters.scheduler import offered
     from saiten.clusters.sites import find_service
     from saiten.results.layout import Layout
     from saiten.settings.environment import default_output
@@ -161,10 +176,21 @@ def order_of(args: argparse.Namespace) -> Order:
         paid=provider.paid,
         save_details=not args.no_details,
     )
-    if service.scheduler != "local":
-        offered(service, order.group, order.priority)
+    check_site(order)
     check_key(order, provider.key_variable)
     return order
+
+
+def check_site(order: Order) -> None:
+    """Raise UserError for what the site would refuse: nothing is fetched, and no plan shown, for nothing."""
+    from saiten.clusters.local import devices
+    from saiten.clusters.scheduler import offered, plain
+
+    if order.service.scheduler == "local":
+        devices(order.kind, os.environ)
+        return
+    offered(order.service, order.group, order.priority)
+    plain(order.layout.run)
 
 
 def check_key(order: Order, variable: str | None) -> None:
@@ -229,6 +255,7 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
                 answered=counts[1],
                 cost=costs.get(benchmark.name),
                 limited=spec.max_samples is not None,
+                some=selected.subsets != (benchmark.default or tuple(benchmark.dataset.configs)),
             )
         )
     return works

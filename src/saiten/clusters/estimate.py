@@ -43,6 +43,15 @@ class Work:
     limited: bool = False
     """Whether only a part of the documents is asked (--max-samples)."""
 
+    some: bool = False
+    """Whether other subsets are asked than the benchmark's default ones."""
+
+    @property
+    def job_name(self) -> str:
+        """Name of its job: the old one, which stands for the default subsets."""
+        benchmark = self.benchmark
+        return f"{benchmark.language}_{benchmark.name}" if self.some else benchmark.job_name
+
     @property
     def owed(self) -> int | None:
         """Choices still to be asked."""

@@ -21,7 +21,7 @@ import msgspec
 
 from saiten.clusters.local_queue import Job, Request, ensure, only_one, read_job
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, checked
-from saiten.clusters.services import Service
+from saiten.clusters.services import NodeKind, Service
 
 _NVIDIA_SMI_SECONDS = 30.0
 
@@ -68,6 +68,18 @@ def slots(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"slot{number}" for number in range(int(text)))
 
 
+def devices(node: NodeKind, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the GPUs or places that jobs of a node kind may have. SchedulerError where they are too few for one."""
+    wanted = math.ceil(node.gpus)
+    found = gpus(environ) if wanted else slots(environ)
+    if wanted > len(found):
+        raise SchedulerError(
+            f"node kind {node.name} needs {wanted} GPUs and this machine offers {len(found)} "
+            "(CUDA_VISIBLE_DEVICES, nvidia-smi); choose another --node-kind"
+        )
+    return found
+
+
 class LocalScheduler:
     """Implements `clusters.scheduler.Scheduler`. Job ids are numbers, counted up for each host."""
 
@@ -86,13 +98,7 @@ class LocalScheduler:
     def submit(self, request: JobRequest) -> str:
         """Put the job into the queue and return its id. SchedulerError where this machine can never run it."""
         checked(request)
-        wanted = math.ceil(request.node.gpus)
-        devices = gpus(os.environ) if wanted else slots(os.environ)
-        if wanted > len(devices):
-            raise SchedulerError(
-                f"node kind {request.node.name} needs {wanted} GPUs and this machine offers {len(devices)} "
-                "(CUDA_VISIBLE_DEVICES, nvidia-smi); choose another --node-kind"
-            )
+        offered = devices(request.node, os.environ)
         described = Request(
             name=request.name,
             script=str(request.script),
@@ -100,8 +106,8 @@ class LocalScheduler:
             output=str(request.output),
             walltime=request.walltime,
             kill_seconds=self._kill_seconds,
-            wanted=max(1, wanted),
-            devices=devices,
+            wanted=max(1, math.ceil(request.node.gpus)),
+            devices=offered,
             priority=request.priority or 0,
             after=request.after,
             submitted=time.time(),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from saiten.clusters.estimate import Learnt, Work
 from saiten.clusters.packing import Packed, Rules, Size, pack
-from saiten.clusters.scheduler import clock, job_name
+from saiten.clusters.scheduler import NAME_LENGTH, clock, job_name
 from saiten.clusters.services import NodeKind, Service
 from saiten.errors import UserError
 from saiten.results.layout import Layout
@@ -129,13 +129,13 @@ def plan_jobs(order: Order, works: Sequence[Work], learnt: Learnt) -> list[Plann
 
 
 def named(packed: Packed, shard: int, shards: int) -> str:
-    """Return a job's name: `ja_jmmlu`, `ja_12_benchmarks`, `all_31_benchmarks`; with its shard, of several."""
+    """Return a job's name: `ja_mmlu`, `ja_12_benchmarks`, `all_31_benchmarks`; with its shard, of several."""
     languages = {size.work.benchmark.language for size in packed.sizes}
     language = languages.pop() if len(languages) == 1 else "all"
     count = len(packed.sizes)
-    what = packed.sizes[0].work.benchmark.name if count == 1 else f"{count}_benchmarks"
     suffix = f".{shard + 1}of{shards}" if shards > 1 else ""
-    return job_name(f"{language}_{what}"[: 60 - len(suffix)] + suffix)
+    what = packed.sizes[0].work.job_name if count == 1 else f"{language}_{count}_benchmarks"
+    return job_name(what[: NAME_LENGTH - len(suffix)] + suffix)
 
 
 def describe(planned: Sequence[Planned]) -> Iterator[str]:

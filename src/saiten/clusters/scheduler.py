@@ -149,8 +149,7 @@ def checked(request: JobRequest) -> JobRequest:
 def allowed(request: JobRequest, service: Service) -> JobRequest:
     """Return a checked request, or raise SchedulerError for what a batch site would refuse or misread."""
     checked(request)
-    if not PLAIN_PATH.fullmatch(str(request.output)):
-        raise SchedulerError(f"{request.output}: schedulers give `,`, `:`, `$`, quotes and blanks in a path a meaning")
+    plain(request.output)
     longest = service.max_walltime if request.group else service.trial_walltime or service.max_walltime
     if longest is not None and request.walltime > longest:
         trial = "" if request.group or service.trial_walltime is None else f" without {service.group_variable}"
@@ -159,6 +158,12 @@ def allowed(request: JobRequest, service: Service) -> JobRequest:
         )
     offered(service, request.group, request.priority)
     return request
+
+
+def plain(path: Path) -> None:
+    """Raise SchedulerError where schedulers would misread a path."""
+    if not PLAIN_PATH.fullmatch(str(path.absolute())):
+        raise SchedulerError(f"{path}: schedulers give `,`, `:`, `$`, quotes and blanks in a path a meaning")
 
 
 def offered(service: Service, group: str, priority: int | None) -> None:

@@ -229,3 +229,56 @@ def test_finding_one_benchmark_imports_only_its_file_and_nothing_heavy() -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['saiten.benchmarks.ja.jmmlu'] []"
+
+
+OLD_JOBS = {
+    "gpqa_ja": "ja_gpqa",
+    "jamcqa": "ja_jamcqa",
+    "jamcqa_cot": "ja_jamcqa_cot",
+    "jemhopqa": "ja_jemhopqa",
+    "jemhopqa_cot": "ja_jemhopqa_cot",
+    "jhumaneval": "ja_humaneval",
+    "jmmlu": "ja_mmlu",
+    "math_100_ja": "ja_math_100",
+    "mifeval_ja": "ja_mifeval",
+    "mmlu_prox_ja": "ja_mmlu_prox",
+    "mt_bench_ja": "ja_mtbench",
+    "wmt20_en_ja": "ja_wmt20_en_ja",
+    "wmt20_ja_en": "ja_wmt20_ja_en",
+    "aime": "en_aime_2024_2025",
+    "gpqa_diamond": "en_gpqa_diamond",
+    "hellaswag": "en_hellaswag",
+    "humaneval": "en_humaneval",
+    "humanevalplus": "en_humanevalplus",
+    "livecodebench": "en_livecodebench_v5_v6",
+    "math_500": "en_math_500",
+    "mmlu": "en_mmlu",
+    "mmlu_pro": "en_mmlu_pro",
+    "mmlu_prox_en": "en_mmlu_prox",
+    "mt_bench_en": "en_mtbench",
+}
+"""Names of the old scripts' jobs (scripts/qsub/conf/tasks_runtime.csv @807d53d3, and its fork of 2026 @07811478)."""
+NEVER_A_JOB = {
+    "jgpqa": "ja_jgpqa",
+    "polymath_ja": "ja_polymath",
+    "aime_26": "en_aime_26",
+    "ifbench": "en_ifbench",
+    "ifeval": "en_ifeval",
+}
+
+
+def test_jobs_are_called_as_in_the_old_scripts_and_these_names_select() -> None:
+    assert {name: find(name).job_name for name in group("all") or ()} == OLD_JOBS | NEVER_A_JOB
+    for name, job in OLD_JOBS.items():
+        assert find(job).name == name
+    assert find("ja_gpqa_ja").name == "gpqa_ja"
+    assert find("en_livecodebench_v5_v6:v6").name == "livecodebench"
+    with pytest.raises(UsageError, match="no benchmark 'en_gpqa'"):
+        find("en_gpqa")
+
+
+def test_no_two_benchmarks_share_the_name_of_a_job() -> None:
+    jobs = [find(name).job_name for name in builtin()]
+    assert len(set(jobs)) == len(jobs)
+    assert jobs == [entry.job_name() for entry in builtin().values()]
+    assert find("math_100_ja_N16").job_name == "ja_math_100_n16"

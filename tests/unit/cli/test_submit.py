@@ -40,6 +40,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["submit", "m", "--service", "local"], 2, "--node-kind is missing"),
         (["submit", "m", "--service", "tsubami", "--node-kind", "node_q"], 4, "did you mean 'tsubame'"),
         (["submit", "m", "--service", "tsubame", "--node-kind", "node_x"], 4, "did you mean"),
+        (["submit", *DEMO, "--service", "local", "--node-kind", "gpu_9", "--dry-run"], 4, "needs 9 GPUs and this"),
+        (["submit", *DEMO, "--service", "slurm", "--node-kind", "cpu", "--output-dir", "a b"], 4, "blanks in a path"),
         (["submit", *DEMO, *WHERE, "--walltime", "4h"], 2, "H:MM:SS"),
         (["submit", *DEMO, *WHERE, "--walltime", "0:00:00"], 2, "a job needs some time"),
         (["submit", *DEMO, *WHERE, "--shards", "0"], 2, "not a whole number above 0"),
@@ -58,6 +60,7 @@ def test_mistakes_are_told_in_one_line(
     assert main(words) == status
     error = capsys.readouterr().err
     assert message in error
+    assert len(error.splitlines()) == 1
     assert "Traceback" not in error
 
 
@@ -125,16 +128,48 @@ def test_the_example_is_a_valid_evaluation(tmp_path: Path, monkeypatch: pytest.M
     path = tmp_path / "evaluation.yaml"
     path.write_text(EXAMPLE)
     first, second, third = read_evaluation(path, arguments("evaluation.yaml"))
-    assert (first.model, first.service, first.node_kind, first.settings) == (
-        "Qwen/Qwen3-8B",
-        "tsubame",
-        "node_q",
-        "think",
-    )
+    assert (first.model, first.service, first.node_kind) == ("Qwen/Qwen3-8B", "tsubame", "node_q")
+    assert (first.reasoning_parser, first.settings) == ("qwen3", None)
     assert (second.node_kind, second.shards, second.priority, second.benchmarks) == ("node_f", 2, -5, "ja,en")
     assert (third.provider, third.benchmarks) == ("openai", "mmlu_pro,jmmlu")
-    third.settings = None
     assert order_of(third).group == "tga-lab"
+
+
+def test_the_printed_example_can_be_tried_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "--example"]) == 0
+    (tmp_path / "evaluation.yaml").write_text(capsys.readouterr().out)
+    assert main(["submit", "evaluation.yaml", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "Llama-3.3-Swallow-70B-Instruct-v0.4 on tsubame node_f" in shown
+    assert "nothing was submitted" in shown
+
+
+def test_a_settings_name_of_a_file_is_told_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "e.yaml").write_text(
+        "service: local\nnode_kind: cpu\nprovider: vllm\nbenchmarks: [sample_math]\nmodels:\n"
+        "  - model: a/b\n    settings: think\n  - model: c/d\n    temperature: -1\n"
+    )
+    words = ["submit", "e.yaml", "--dry-run"]
+    monkeypatch.setenv("REPO_PATH", str(tmp_path))
+    assert main(words) == 4
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert "e.yaml:7: no settings 'think' for a/b: there is no folder" in first
+    assert rest == []
+    folder = tmp_path / "scripts/generation_settings/custom_model_settings/a"
+    folder.mkdir(parents=True)
+    (folder / "b.yaml").write_text("thinking:\n  temperature: 0.6\n")
+    assert main(words) == 4
+    assert "e.yaml:7: no settings 'think' for a/b; did you mean 'thinking'?" in capsys.readouterr().err
+    (folder / "b.yaml").write_text("think:\n  temperature: 0.6\n  top_q: 1\n")
+    assert main(words) == 4
+    assert "b.yaml:3: " in (told := capsys.readouterr().err)
+    assert "e.yaml:7: " in told
+    (folder / "b.yaml").write_text("think:\n  temperature: 0.6\n")
+    assert main(words) == 4  # the next mistake: only the value of an option, at its model
+    assert "e.yaml:8: " in (told := capsys.readouterr().err)
+    assert "temperature" in told
 
 
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:

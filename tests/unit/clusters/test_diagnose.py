@@ -165,6 +165,8 @@ def test_logs(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [path.name for path in logs_of(run, "gpqa_ja")] == [path.name for path in logs_of(run, "ja_gpqa_ja")]
     assert main(["logs", str(directory), "gpqa_ja", "--lines", "2"]) == 0
     shown = capsys.readouterr().out
+    assert main(["logs", str(directory), "ja_gpqa", "--lines", "2"]) == 0  # as its jobs are called
+    assert capsys.readouterr().out == shown
     assert "ja_gpqa.o307 (" in shown
     assert "two\nthree[2J\n" in shown
     assert "one" not in shown

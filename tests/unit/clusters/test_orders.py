@@ -79,13 +79,15 @@ def test_the_plan_tells_jobs_times_sources_and_points(tmp_path: Path) -> None:
 def test_jobs_have_the_old_names_and_their_logs_the_old_places(tmp_path: Path) -> None:
     alone = plan_jobs(order(tmp_path, alone=True), WORKS, Learnt())
     run = tmp_path / "results" / "hosted_vllm" / "Qwen" / "Qwen3-8B"
-    assert [job.name for job in alone] == ["ja_jmmlu", "en_math_500"]
+    assert [job.name for job in alone] == ["ja_mmlu", "en_math_500"]
     assert [job.logs for job in alone] == [run / "ja" / "jmmlu", run / "en" / "math_500"]
-    assert [job.part for job in alone] == ["ja_jmmlu", "en_math_500"]
+    assert [job.part for job in alone] == ["ja_mmlu", "en_math_500"]
+    (some,) = plan_jobs(order(tmp_path), [replace(WORKS[0], some=True)], Learnt())
+    assert some.name == "ja_jmmlu"  # the old name stands for all of its subsets
     (packed,) = plan_jobs(order(tmp_path), WORKS, Learnt())
     assert (packed.logs, packed.part) == (run / "jobs", "")
     shards = plan_jobs(order(tmp_path, shards=2), WORKS[:1], Learnt())
-    assert [job.name for job in shards] == ["ja_jmmlu.1of2", "ja_jmmlu.2of2"]
+    assert [job.name for job in shards] == ["ja_mmlu.1of2", "ja_mmlu.2of2"]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_commented_line_is_not_submitted(checkout: Path) -> None:
     script = checkout / "scripts/qsub/qsub_all.sh"
     script.write_text(re.sub(r"^(qsub_task (?!ja mmlu$))", r"# \1", script.read_text(), flags=re.MULTILINE))
     said = submit(checkout, HEAD)
-    assert said[said.index("--benchmarks") + 1] == "jmmlu"
+    assert said[said.index("--benchmarks") + 1] == "ja_mmlu"
     script.write_text(script.read_text().replace("qsub_task ja mmlu\n", "# qsub_task ja mmlu\n"))
     assert "no qsub_task line is left" in submit(checkout, HEAD, status=2)[0]
 

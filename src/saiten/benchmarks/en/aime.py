@@ -30,6 +30,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="aime",
     task="aime",
+    job="aime_2024_2025",
     language="en",
     version=1,
     dataset=Dataset(

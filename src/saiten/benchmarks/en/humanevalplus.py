@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from saiten.benchmarks.en.humaneval import PROMPT, ask, metrics
 from saiten.scoring.code import CodeScorer, HumanEvalVerifier
-from saiten.types import Benchmark, Dataset, Document, Extra, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Extra, Row, Sampling, SummaryRow
 
 BROKEN, MEANT = "_poly(*candidate(*inp), inp) <=", "abs(_poly(*inp, candidate(*inp))) <="
 """The comparison of HumanEval/32, and what it was meant to be."""
@@ -47,6 +47,7 @@ BENCHMARK = Benchmark(
     samples=10,
     verifier=HumanEvalVerifier(cpu_seconds=120.0),
     expected_tokens=350.0,
+    duration=Duration(node_q="03:00:00", node_f="06:00:00", rt_HG="03:00:00", rt_HF="06:00:00"),
     summary=(
         SummaryRow(name="humanevalplus_pass@1", metric="humaneval_pass@1:10"),
         SummaryRow(name="humanevalplus_pass@10", metric="humaneval_pass@10:10"),

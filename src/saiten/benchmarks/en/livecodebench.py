@@ -88,6 +88,7 @@ COLUMNS = ("question_content", "question_id", "starter_code", "public_test_cases
 BENCHMARK = Benchmark(
     name="livecodebench",
     task="lcb:codegeneration_*",
+    job="livecodebench_v5_v6",
     language="en",
     version=1,
     dataset=Dataset(

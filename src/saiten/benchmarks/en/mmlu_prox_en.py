@@ -26,6 +26,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="mmlu_prox_en",
     task="mmlu_prox_english",
+    job="mmlu_prox",
     language="en",
     version=1,
     dataset=Dataset(

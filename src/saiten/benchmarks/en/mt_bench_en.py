@@ -70,6 +70,7 @@ TEMPLATES = {
 BENCHMARK = Benchmark(
     name="mt_bench_en",
     task="english_mt_bench",
+    job="mtbench",
     language="en",
     version=1,
     dataset=Dataset(path="tokyotech-llm/swallow_english_mt_bench", split="train", columns=COLUMNS),

@@ -18,6 +18,7 @@ BENCHMARK = replace(
     mt_bench_en.BENCHMARK,
     name="mt_bench_en_gpt4o_judge",
     task="english_mt_bench_gpt4o_judge",
+    job="mtbench_gpt4o_judge",
     summary=mt_bench_rows("english_mtbench_gpt4o_judge", japanese=False),
     judge=Judge(templates=mt_bench_en.TEMPLATES, references=references, model="gpt-4o-2024-08-06"),
 )

@@ -28,6 +28,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="gpqa_ja",
     task="swallow_gpqa_ja",
+    job="gpqa",
     language="ja",
     version=1,
     dataset=Dataset(

@@ -33,6 +33,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="jhumaneval",
     task="swallow_jhumaneval",
+    job="humaneval",
     language="ja",
     version=1,
     dataset=Dataset(

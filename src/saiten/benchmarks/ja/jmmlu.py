@@ -56,6 +56,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="jmmlu",
     task="swallow_jmmlu",
+    job="mmlu",
     language="ja",
     version=1,
     dataset=Dataset(

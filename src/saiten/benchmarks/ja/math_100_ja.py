@@ -45,6 +45,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="math_100_ja",
     task="math_100_japanese",
+    job="math_100",
     language="ja",
     version=1,
     dataset=Dataset(

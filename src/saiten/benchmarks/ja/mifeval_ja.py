@@ -43,6 +43,7 @@ def _arguments(given: Any) -> dict[str, Any]:
 BENCHMARK = Benchmark(
     name="mifeval_ja",
     task="mifeval_ja",
+    job="mifeval",
     language="ja",
     version=1,
     dataset=Dataset(

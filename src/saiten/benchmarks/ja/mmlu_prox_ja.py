@@ -35,6 +35,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="mmlu_prox_ja",
     task="mmlu_prox_japanese",
+    job="mmlu_prox",
     language="ja",
     version=1,
     dataset=Dataset(

@@ -73,6 +73,7 @@ TEMPLATES = {
 BENCHMARK = Benchmark(
     name="mt_bench_ja",
     task="japanese_mt_bench",
+    job="mtbench",
     language="ja",
     version=1,
     dataset=Dataset(path="tokyotech-llm/swallow_japanese_mt_bench", split="train", columns=COLUMNS),

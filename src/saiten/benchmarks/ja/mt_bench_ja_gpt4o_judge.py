@@ -18,6 +18,7 @@ BENCHMARK = replace(
     mt_bench_ja.BENCHMARK,
     name="mt_bench_ja_gpt4o_judge",
     task="japanese_mt_bench_gpt4o_judge",
+    job="mtbench_gpt4o_judge",
     summary=mt_bench_rows("japanese_mtbench_gpt4o_judge", japanese=True),
     judge=Judge(templates=mt_bench_ja.TEMPLATES, references=references, model="gpt-4o-2024-08-06"),
 )

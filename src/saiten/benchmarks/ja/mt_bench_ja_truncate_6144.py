@@ -17,6 +17,7 @@ BENCHMARK = replace(
     mt_bench_ja.BENCHMARK,
     name="mt_bench_ja_truncate_6144",
     task="japanese_mt_bench_truncate_6144",
+    job="mtbench_truncate_6144",
     scorer=MtBenchScorer(characters=CHARACTERS, japanese=True),
     answer_characters=CHARACTERS,
 )

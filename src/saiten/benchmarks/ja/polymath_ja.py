@@ -41,6 +41,7 @@ def document(row: Row) -> Document:
 BENCHMARK = Benchmark(
     name="polymath_ja",
     task="polymath_japanese",
+    job="polymath",
     language="ja",
     version=1,
     dataset=Dataset(
