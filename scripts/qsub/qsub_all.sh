@@ -86,7 +86,7 @@ saiten=.venv/bin/saiten
 
 options=(--service "$SERVICE" --node-kind "$NODE_KIND" --provider "$PROVIDER")
 options+=(--benchmarks "$(IFS=,; echo "${benchmarks[*]}")")
-[ -z "$CUSTOM_SETTINGS" ] || options+=(--settings "$CUSTOM_SETTINGS")
+options+=(--settings "${CUSTOM_SETTINGS:-none}")
 [ -z "$MAX_SAMPLES" ] || options+=(--max-samples "$MAX_SAMPLES")
 [ "$SERVICE" != tsubame ] || options+=("--priority=$PRIORITY")
 if [ "$PREDOWNLOAD_MODEL" != true ]; then

@@ -418,7 +418,8 @@ class RunSpec:
     model_revision: str | None = None
     """Commit of the model, recorded and part of every answer's identity."""
     settings: str = ""
-    """Name of the model settings (custom_model_settings/); a part of the run directory's path."""
+    """Name of the model settings (custom_model_settings/), a part of the run directory's path; `default` if the model's
+    file has it; `none` goes without."""
     settings_used: SettingsUsed | None = None
     """The block of that name, where it was read from a file."""
     system_message: str | None = None

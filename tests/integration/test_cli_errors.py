@@ -40,6 +40,29 @@ def test_an_address_where_nothing_listens(saiten: Saiten) -> None:
     assert "--base-url" in said
 
 
+def test_an_attached_server_that_is_not_there(saiten: Saiten) -> None:
+    attach = ("--attach", f"http://127.0.0.1:{free_port()}/v1")
+    done = saiten("run", "m", *attach, "--benchmarks", str(questions(saiten.folder, 2)))
+    assert done.returncode == 5
+    assert "check --attach (or --base-url) and the network" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("wanted", ["abc", "../x", "0.33.0/..", "latest", "=0.33", "0.33.0 --pre"])
+def test_what_is_no_version_of_vllm_is_told_before_anything_is_installed(saiten: Saiten, wanted: str) -> None:
+    done = saiten("setup", "--vllm", "0.33.0", f"--vllm={wanted}")
+    assert done.returncode == 4
+    said = one_line(done.stderr)
+    assert said == f"saiten: --vllm {wanted!r} is no version; give it as the package index names it, e.g. 0.33.0"
+    assert not (saiten.folder / "cache").exists()
+
+
+def test_a_gguf_file_that_is_not_there_is_told_before_llama_cpp_is_installed(saiten: Saiten) -> None:
+    done = saiten("run", "lost.gguf", "--benchmarks", str(questions(saiten.folder, 2)))
+    assert done.returncode == 4
+    assert one_line(done.stderr) == "saiten: cannot read the model lost.gguf: No such file or directory"
+    assert not (saiten.folder / "cache").exists()
+
+
 def test_a_wrong_key(saiten: Saiten) -> None:
     with FaultServer([Fault(status=401)], models=None) as server:
         done = saiten(

@@ -82,7 +82,7 @@ async def test_preflight_says_in_one_line_that_nothing_listens(provider: str) ->
             await bench.client.check()
     message = str(caught.value)
     assert url in message
-    assert "check --base-url" in message
+    assert ("check --attach (or --base-url)" if provider == "vllm" else "check --base-url") in message
     assert "\n" not in message
     assert SECRET not in message
 

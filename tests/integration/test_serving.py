@@ -76,9 +76,13 @@ class Run:
 
 
 def test_the_model_is_served_asked_and_stopped_and_not_started_again_for_nothing(tmp_path: Path) -> None:
+    model = tmp_path / "publisher" / "model"
+    model.mkdir(parents=True)
+    (model / "generation_config.json").write_text('{"top_k": 20, "temperature": 0.7}')
     run = Run(tmp_path, "--server-args", "--max-num-seqs '7'", SECRET_API_KEY="not for the server")
     status, words = run.finish()
     assert status == 0, words
+    assert "generation_config.json says temperature 0.7, top_k 20: not applied (model settings can say it)" in words
     facts = run.json("run.json")["server"]
     assert facts["command"].endswith("--max-num-seqs 7")
     assert "--max-model-len 4096" in facts["command"]

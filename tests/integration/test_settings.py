@@ -116,6 +116,63 @@ def test_the_repository_of_dot_env_is_looked_into_and_results_go_to_its_store(sa
     assert server.ledger[0].body["top_p"] == 0.95
 
 
+DEFAULT = "default:\n  top_p: 0.8\n  version: 5\n"
+
+
+def test_the_block_default_needs_no_name_and_is_the_same_run_as_named(saiten: Saiten) -> None:
+    file = settings_file(saiten, text=DEFAULT + BLOCKS)
+    quiz = questions(saiten.folder, 2)
+    with FaultServer() as server:
+        done = saiten.run(server.base_url, [quiz])
+        named = saiten.run(server.base_url, [quiz], "--settings", "default")
+        without = saiten.run(server.base_url, [quiz], "--settings", "none")
+    assert done.returncode == named.returncode == without.returncode == 0, done.stderr
+    line = "saiten: settings 'default' of custom_model_settings/vllm/test-model.yaml are used (--settings none goes"
+    assert line in done.stderr
+    assert line not in named.stderr + without.stderr
+    completions = [asked.body for asked in server.ledger if asked.body.get("messages")]
+    assert [body.get("top_p") for body in completions] == [0.8, 0.8, None, None], "the named one asked nothing again"
+    run = saiten.directory / "default"
+    assert json.loads((run / "run.json").read_text())["spec"]["settings_used"]["version"] == "5"
+    assert json.loads((saiten.directory / "run.json").read_text())["spec"]["settings_used"] is None
+    file.write_text(DEFAULT.replace("0.8", "8"))
+    done = saiten.run(server.base_url, [quiz])
+    assert done.returncode == 4
+    assert "test-model.yaml:2: default: top_p must be" in done.stderr
+    assert "say --settings none to go without" in done.stderr
+
+
+def test_blocks_that_could_be_chosen_are_named_and_not_used(saiten: Saiten) -> None:
+    settings_file(saiten)
+    settings_file(saiten, "custom_model_settings/common_settings.yaml", DEFAULT)
+    quiz = questions(saiten.folder, 1)
+    with FaultServer() as server:
+        done = saiten.run(server.base_url, [quiz])
+    assert done.returncode == 0, done.stderr
+    assert (
+        "saiten: no settings are used; custom_model_settings/vllm/test-model.yaml has warm, broken_elsewhere: choose "
+        "with --settings NAME\n"
+    ) in done.stderr
+    assert "top_p" not in server.ledger[0].body
+    assert (saiten.directory / "run.json").exists()
+
+
+def test_what_the_models_own_generation_config_says_is_shown_and_not_applied(saiten: Saiten) -> None:
+    model = saiten.folder / "org" / "model"
+    model.mkdir(parents=True)
+    (model / "generation_config.json").write_text('{"temperature": 0.6, "top_k": 20, "eos_token_id": [1, 2]}')
+    show = ("settings", "show", str(model), "--benchmarks", str(questions(saiten.folder, 1)))
+    shown = saiten(*show)
+    assert shown.returncode == 0, shown.stderr
+    named = "generation_config.json of the model (temperature 0.6, top_k 20)"
+    assert f"{named}: not applied (saiten starts vLLM with --generation-config vllm)" in shown.stdout
+    assert rows(shown.stdout)["quiz", "temperature"] == ("0", "benchmark quiz")
+    attached = saiten(*show, "--attach", "http://127.0.0.1:9/v1")
+    assert f"{named}: fills in what is not shown here, unless" in attached.stdout
+    unknown = saiten("settings", "show", "org/not-here", *show[3:])
+    assert "generation_config.json of the model: not applied" in unknown.stdout
+
+
 def test_check_tells_all_errors_of_all_files(saiten: Saiten) -> None:
     settings_file(saiten)
     settings_file(saiten, "custom_model_settings/common_settings.yaml", "a:\n  tempratur: 1\n  top_p: 3\n")

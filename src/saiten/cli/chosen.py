@@ -8,25 +8,51 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from saiten.errors import UserError
 from saiten.types import Access, RunSpec, Sampling
 
 if TYPE_CHECKING:
     from saiten.models.provider_table import Provider
+    from saiten.settings.model_settings import Block
 
 
 def with_settings(spec: RunSpec, access: Access, provider: Provider) -> tuple[RunSpec, Access]:
-    """Return the specification with its named model settings and the provider's sampling filled in."""
-    from saiten.settings.model_settings import find_block, roots
+    """Return the specification with its model settings, named or `default`, and the provider's sampling filled in."""
+    from saiten.settings.model_settings import NONE, find_block, roots
     from saiten.settings.precedence import with_block
 
     if provider.sampling != Sampling():
         spec = replace(spec, provider_sampling=provider.sampling)
-    if not spec.settings:
+    if spec.settings == NONE:
+        return replace(spec, settings=""), access
+    if spec.settings:
+        block = find_block(spec.model, spec.settings, provider.names, roots(os.environ))
+    elif (found := default_block(spec, provider)) is not None:
+        block = found
+        spec = replace(spec, settings=block.name)  # as if it had been named: one run, one directory
+    else:
         return spec, access
-    block = find_block(spec.model, spec.settings, provider.names, roots(os.environ))
     for warning in block.warnings:
         warn(warning)
     return with_block(spec, access, block)
+
+
+def default_block(spec: RunSpec, provider: Provider) -> Block | None:
+    """Return the block `default` of the model's file and say that it is used; say which others there are if it is not.
+
+    UserError where the file has errors: nobody knows then whether it has such a block.
+    """
+    from saiten.settings.model_settings import DEFAULT, NONE, roots, unnamed_block
+
+    try:
+        block, others = unnamed_block(spec.model, provider.names, roots(os.environ))
+    except UserError as error:
+        raise UserError(f"{error}\n(correct the file, or say --settings {NONE} to go without)") from error
+    if block is not None:
+        tell(f"settings {DEFAULT!r} of {block.path} are used (--settings {NONE} goes without)")
+    for path, names in others.items():
+        tell(f"no settings are used; {path} has {', '.join(names)}: choose with --settings NAME")
+    return block
 
 
 def warn_of_temperature(spec: RunSpec) -> None:
@@ -50,4 +76,9 @@ def own_temperatures(spec: RunSpec) -> Mapping[str, float | None]:
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    print(f"saiten: warning: {message}", file=sys.stderr)
+    tell(f"warning: {message}")
+
+
+def tell(message: str) -> None:
+    """Say a line on standard error."""
+    print(f"saiten: {message}", file=sys.stderr)

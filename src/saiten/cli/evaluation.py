@@ -107,7 +107,7 @@ class Reading:
         from saiten.clusters.scheduler import offered
         from saiten.clusters.sites import find_service
         from saiten.models.provider_table import find_provider
-        from saiten.settings.model_settings import find_block, roots
+        from saiten.settings.model_settings import NONE, find_block, roots
 
         service = None
         if "service" in entries:
@@ -119,7 +119,7 @@ class Reading:
         if service is not None and "priority" in entries and service.scheduler != "local":
             with self._told_at(entries["priority"].where):
                 offered(service, one.group or "any", one.priority)
-        if one.settings and "settings" in entries:
+        if one.settings not in {None, NONE} and "settings" in entries:
             with self._told_at(entries["settings"].where):
                 name = one.provider or default_provider(one.model, one.attach, one.base_url)
                 find_block(one.model, one.settings, find_provider(name).names, roots(os.environ))

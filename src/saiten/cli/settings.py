@@ -62,6 +62,8 @@ def show_settings(spec: RunSpec, access: Access, provider: Provider) -> int:
     print(f"{spec.model} · {provider.name}" + (f" · settings {spec.settings}" if spec.settings else ""))
     if used is not None:
         print(f"{used.path}, version {used.version or 'not given'}")
+    if spec.provider == "vllm":
+        print(generation_config(spec, ours=access.base_url is None))
     rows: list[Row] = [("benchmark", "setting", "value", "from")]
     rows += run_rows(spec, access, provider)
     for selected in select(spec.benchmarks):
@@ -70,6 +72,17 @@ def show_settings(spec: RunSpec, access: Access, provider: Provider) -> int:
     print_columns(rows)
     warn_of_temperature(spec)
     return Exit.COMPLETE
+
+
+def generation_config(spec: RunSpec, *, ours: bool) -> str:
+    """Return what becomes of the sampling that the model's own files name; `ours`: saiten starts the server."""
+    from saiten.servers.source import ModelFiles
+
+    said = ModelFiles(name=spec.model, revision=spec.model_revision, fetch=False).recommended()
+    named = f"generation_config.json of the model{f' ({said})' if said else ''}"
+    if ours:
+        return f"{named}: not applied (saiten starts vLLM with --generation-config vllm)"
+    return f"{named}: fills in what is not shown here, unless that server was started with --generation-config vllm"
 
 
 def run_rows(spec: RunSpec, access: Access, provider: Provider) -> Iterator[Row]:

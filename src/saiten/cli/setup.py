@@ -95,8 +95,10 @@ def make_servers(service: Service, python: str | None) -> None:
 
 def make_vllm(versions: list[str], python: str | None) -> None:
     """Install versions of vLLM, and say what each can."""
-    from saiten.servers.versions import facts_of, make
+    from saiten.servers.versions import check_version, facts_of, make
 
+    for version in versions:  # before the first takes minutes
+        check_version(version)
     for version in versions:
         made = make(version, python=python, environ=os.environ, tell=tell)
         facts = facts_of(made)

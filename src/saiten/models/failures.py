@@ -220,7 +220,7 @@ def error_failure(status: int, error: ErrorBody, sent: Sent) -> Failure:
     said = f"{status}: {words}"
     if 300 <= status < 400:
         message = (
-            f"the endpoint redirects ({status}); that is not followed, for the key would go along: correct --base-url"
+            f"the endpoint redirects ({status}); that is not followed, for the key would go along: correct its address"
         )
         return Failure(kind=Kind.FATAL, message=message, status=status, resumable=False)
     if status == 402 or (status in {403, 429} and QUOTA.search(error.all) and not error.counted_per_time):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from saiten.errors import UserError
 from saiten.models.provider_table import find_provider
-from saiten.models.providers import Endpoint, checked_key, checked_url
+from saiten.models.providers import JUDGE, Endpoint, checked_key, checked_url
 from saiten.types import Access, RunSpec, Sampling
 
 DEFAULT_MODEL = "gpt-4o-2024-08-06"
@@ -95,7 +95,7 @@ def resolve_judge(model: JudgeModel, access: Access, environ: Mapping[str, str])
         )
     provider = replace(official, refuses={}) if openai else find_provider("custom")
     return Endpoint(
-        provider=replace(provider, name="judge", key_variable=KEY),
+        provider=replace(provider, name=JUDGE, key_variable=KEY),
         base_url=url,
         model=model.name,
         api_key=checked_key(key),

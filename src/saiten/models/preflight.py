@@ -9,7 +9,7 @@ from saiten.errors import EndpointError, Exit, suggestion
 from saiten.models import failures
 from saiten.models.clock import Clock
 from saiten.models.failures import Failure, Kind, Sent
-from saiten.models.providers import Endpoint
+from saiten.models.providers import JUDGE, Endpoint
 from saiten.models.transport import Sends
 from saiten.models.wire import Malformed, strict_json
 
@@ -32,12 +32,19 @@ class ServerInfo:
     notes: tuple[str, ...] = ()
 
 
+def address(endpoint: Endpoint) -> str:
+    """Return the options that say where an endpoint is."""
+    if endpoint.provider.name == JUDGE:
+        return "--judge-base-url"
+    return "--attach (or --base-url)" if endpoint.provider.own_server else "--base-url"
+
+
 def unreachable(endpoint: Endpoint, failure: Failure) -> EndpointError:
     """Return the error for an endpoint that cannot be reached or used: one line that says what to do."""
     where = endpoint.shown
     if failure.kind in {Kind.NOT_SENT, Kind.AMBIGUOUS}:
         own = " (is the server running? is it still loading the model?)" if endpoint.provider.own_server else ""
-        message = f"cannot reach {where}: {failure.message}{own}; check --base-url and the network"
+        message = f"cannot reach {where}: {failure.message}{own}; check {address(endpoint)} and the network"
         return EndpointError(message, exit_status=Exit.SERVER)
     if failure.status in {401, 403}:
         variable = endpoint.provider.key_variable or "the API key"
@@ -45,7 +52,7 @@ def unreachable(endpoint: Endpoint, failure: Failure) -> EndpointError:
         message = f"{where}: {failure.message}{had}; set {variable} to a key that is valid there"
         return EndpointError(message, exit_status=Exit.CONFIGURATION, resumable=False)
     if failure.status in {404, 405, 410}:
-        message = f"{where}: {failure.message}; check the model's name {endpoint.model!r} and --base-url"
+        message = f"{where}: {failure.message}; check the model's name {endpoint.model!r} and {address(endpoint)}"
         return EndpointError(message, exit_status=Exit.CONFIGURATION, resumable=False)
     status = Exit.SERVER if failure.resumable else Exit.CONFIGURATION
     return EndpointError(f"{where}: {failure.message}", exit_status=status, resumable=failure.resumable)

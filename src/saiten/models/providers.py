@@ -11,6 +11,9 @@ from saiten.errors import UserError
 from saiten.models.provider_table import Provider, find_provider
 from saiten.types import Access, RunSpec
 
+JUDGE = "judge"
+"""In place of a provider's name: whoever judges."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:

@@ -23,6 +23,8 @@ HASH_LENGTH = 16
 SUITE = "swallow"
 LANGUAGES = frozenset({"ja", "en"})
 """Folders of a run directory; settings of that name are spelled differently, so that runs do not nest by accident."""
+BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_template", "no_chat_template")
+"""Fields of a server's specification that a run directory belongs to; where it runs, on how many GPUs, may change."""
 LOCAL = ("/", "./", "../", "~")
 """How a model begins that is a path on this machine."""
 
@@ -184,8 +186,10 @@ class Layout:
 
 
 def fingerprint(spec: RunSpec) -> str:
-    """Return eight digits that differ when sampling, system message, parser, prompts or model revision differ."""
+    """Return eight digits that differ where sampling, system message, parser, prompts, revision or server differ."""
     told = (spec.sampling, spec.system_message, spec.reasoning_parser, spec.prompts, spec.model_revision)
+    served = tuple(getattr(spec.server, name) for name in BELONGS_SERVED)
+    told += served if any(served) else ()
     return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 

@@ -23,7 +23,7 @@ from saiten import __version__
 from saiten.benchmarks import select
 from saiten.errors import UserError
 from saiten.results.files import write_json
-from saiten.results.layout import Layout
+from saiten.results.layout import BELONGS_SERVED, Layout
 from saiten.types import Benchmark, RunSpec
 
 PACKAGES = ("latex2sympy2-extended", "math-verify", "msgspec", "sympy")
@@ -32,8 +32,6 @@ BELONGS = (
     *("reasoning_parser", "prompts", "continuation"),
 )
 """Fields of the specification that a run directory belongs to. Benchmarks, N and --max-samples may grow."""
-BELONGS_SERVED = ("vllm", "server_args", "max_model_length", "dtype", "chat_template", "no_chat_template")
-"""Fields of its server's specification; where it runs and how many GPUs it has may change."""
 LEARNT = ("server",)
 """What an earlier start learnt and a later one may not learn again, since it has nothing to ask."""
 STARTS = "starts"

@@ -62,7 +62,7 @@ def embedded_launch(what: Embedded, *, python: Path, log: Path, start_seconds: f
 
     Raises UserError where `what` cannot be served by anybody (no such file, not GGUF).
     """
-    _check(what)
+    check(what)
     return Launch(
         command=lambda port: _command(what, python, port),
         environment={name: value for name in _PASSED_ON if (value := os.environ.get(name)) is not None},
@@ -98,7 +98,8 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _check(what: Embedded) -> None:
+def check(what: Embedded) -> None:
+    """Raise UserError for what cannot be served by anybody: no such file, not GGUF, a size below 1."""
     for name, value in (("slots", what.slots), ("context", what.context), ("threads", what.threads)):
         if value is not None and value < 1:
             raise UserError(f"{name} is {value}; it must be at least 1")

@@ -15,7 +15,7 @@ from saiten.served import Reached
 from saiten.servers import vllm
 from saiten.servers.environment import cache_directory
 from saiten.servers.gpus import visible_gpus
-from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, embedded_launch, install
+from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, check, default_model, embedded_launch, install
 from saiten.servers.plan import Plan, make_plan
 from saiten.servers.process import Launch, RunningServer, start
 from saiten.servers.reasoning import choose_parser
@@ -142,7 +142,12 @@ class Serving:
             effort_in_template="reasoning_effort" in template and not plain,
             facts=_facts(plan, serve, facts),
         )
-        return Prepared(launch=launch, reached=reached, told=(f"plan: {plan}",))
+        told = [f"plan: {plan}"]
+        if recommended := files.recommended():
+            told.append(
+                f"the model's generation_config.json says {recommended}: not applied (model settings can say it)"
+            )
+        return Prepared(launch=launch, reached=reached, told=tuple(told))
 
     def _program(self, tell: Callable[[str], None]) -> tuple[tuple[str, ...], Facts | None]:
         """Return what to run, and what it says of itself; None for a program whose Python is not known."""
@@ -178,6 +183,7 @@ class Serving:
 
 def prepare_embedded(what: Embedded, serving: Serving, tell: Callable[[str], None]) -> Prepared:
     """Return how a GGUF file is served; installs llama.cpp where it is missing."""
+    check(what)
     python = install(cache=cache_directory(serving.environ), tell=tell)
     log = serving.logs / vllm.log_name(serving.environ, _moment()).replace(".vllm", ".llamacpp")
     launch = embedded_launch(what, python=python, log=log, start_seconds=serving.spec.server.start_seconds)

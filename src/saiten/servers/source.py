@@ -11,6 +11,8 @@ from typing import Any
 
 from saiten.errors import UserError
 
+RECOMMENDED = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens")
+"""Keys of generation_config.json that `vllm serve` would make its defaults."""
 LARGEST = 64 << 20
 """Bytes of the largest file that is read: a tokenizer of a quarter of a million words has 35 MB."""
 
@@ -32,6 +34,8 @@ class ModelFiles:
     name: str
     """Path of a folder, or `org/name` on the hub."""
     revision: str | None = None
+    fetch: bool = True
+    """Whether a file that is not on this machine is fetched from the hub; it is taken for missing otherwise."""
 
     @property
     def folder(self) -> Path | None:
@@ -92,17 +96,24 @@ class ModelFiles:
         folder = self.folder
         if folder is not None:
             return folder / file if (folder / file).is_file() else None
-        return _from_hub(self.name, file, self.revision)
+        return _from_hub(self.name, file, self.revision, fetch=self.fetch)
+
+    def recommended(self) -> str:
+        """Return in words the sampling that the model's generation_config.json names; empty where it names none."""
+        found = self.json("generation_config.json") or {}
+        return ", ".join(f"{name} {found[name]}" for name in RECOMMENDED if found.get(name) is not None)
 
 
-def _from_hub(name: str, file: str, revision: str | None) -> Path | None:
+def _from_hub(name: str, file: str, revision: str | None, *, fetch: bool) -> Path | None:
     import huggingface_hub
     from huggingface_hub import errors
 
     home = hub_home(os.environ)
     cache = os.environ.get("HF_HUB_CACHE") or (str(Path(home) / "hub") if home else None)
     try:
-        found = huggingface_hub.hf_hub_download(name, file, revision=revision, cache_dir=cache)
+        found = huggingface_hub.hf_hub_download(
+            name, file, revision=revision, cache_dir=cache, local_files_only=not fetch
+        )
     except (errors.RemoteEntryNotFoundError, errors.LocalEntryNotFoundError) as error:
         if isinstance(error, errors.LocalEntryNotFoundError) and file == "config.json":
             raise UserError(
@@ -118,6 +129,8 @@ def _from_hub(name: str, file: str, revision: str | None) -> Path | None:
             "--base-url, a folder must exist"
         ) from error
     except (errors.HfHubHTTPError, errors.HFValidationError, errors.RevisionNotFoundError, OSError) as error:
+        if not fetch:
+            return None
         words = " ".join(str(error).split())[:300]
         raise UserError(f"cannot read {file} of {name} from the hub: {words}") from error
     return Path(found)

@@ -24,6 +24,8 @@ from saiten.errors import UserError, suggestion
 from saiten.servers.environment import REQUIREMENTS, cache_directory, environment_python
 
 FACTS = "saiten.json"
+VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[a-z0-9.]+)?\Z")
+"""What a package index can have. Source: PEP 440, normal form."""
 NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*\Z")
 INSTALL_SECONDS = 7200.0
 ASK_SECONDS = 300.0
@@ -96,16 +98,22 @@ def find(version: str | None, environ: Mapping[str, str]) -> Environment:
             "--server-command, or use a running server with --attach URL"
         )
     there = f"; there are: {', '.join(known)}" if known else ""
+    make = wanted if VERSION.match(wanted) else "VERSION"
     raise UserError(
         f"there is no vLLM {wanted} in {cache}{suggestion(wanted, known)}{there}; make it once with "
-        f"`saiten setup --vllm {wanted}`"
+        f"`saiten setup --vllm {make}`"
     )
+
+
+def check_version(version: str) -> None:
+    """Raise UserError for what no package index can have."""
+    if not VERSION.match(version):
+        raise UserError(f"--vllm {version!r} is no version; give it as the package index names it, e.g. 0.33.0")
 
 
 def make(version: str, *, python: str | None, environ: Mapping[str, str], tell: Callable[[str], None]) -> Environment:
     """Return the environment of a version; install it with uv where it is missing. UserError where it cannot be."""
-    if not NAME.match(version):
-        raise UserError(f"--vllm {version!r} is no version; give it as the package index names it, e.g. 0.33.0")
+    check_version(version)
     cache = environments(environ)
     made = Environment(version=version, folder=cache / version)
     if made.python.exists():

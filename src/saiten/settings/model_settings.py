@@ -7,7 +7,8 @@
       version: "2"
 
 `null` is "not specified". A block is looked for in the model's own file, then, for a checkpoint whose name ends in
-`-iter0001000`, in the file of its family, then in `common_settings.yaml`.
+`-iter0001000`, in the file of its family, then in `common_settings.yaml`. Where nobody names a block, the one that is
+called `default` counts, if the model's own file or its family's has it.
 
 Source: reference/benchmarks.md §1.4 and §7.1 (keys, model-first, common_settings, the fallback of checkpoints).
 Differs: only checkpoints of one publisher fell back; unknown keys and wrong values were passed on without a word.
@@ -16,7 +17,7 @@ Differs: only checkpoints of one publisher fell back; unknown keys and wrong val
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ from saiten.settings.yamlfile import read_yaml
 FOLDERS = ("custom_model_settings", "scripts/generation_settings/custom_model_settings")
 """Where the files may be, below a root; the second is the old place."""
 COMMON = "common_settings.yaml"
+DEFAULT = "default"
+"""The block that counts where nobody names one."""
+NONE = "none"
+"""In place of a block's name: no settings, not even `default`."""
 ITERATION = re.compile(r"-iter\d+\Z")
 RETIRED = {"vllm_use_v1": "is not used any more (there is only one engine left); remove it"}
 
@@ -140,6 +145,8 @@ def check_file(path: Path) -> Checked:
     if not tree.entries:
         checked.errors.append(f"{path}:1: no block; a file holds named blocks, each with settings below it")
     for name, node in tree.entries.items():
+        if name == NONE:
+            checked.errors.append(f"{node.where}: a block cannot be called {NONE!r}: --settings {NONE} means no block")
         if isinstance(node, Table) and not node.entries:
             checked.errors.append(f'{node.where}: {name!r} holds no setting; write at least version: "1"')
             continue
@@ -182,15 +189,10 @@ def find_block(model: str, settings: str, publishers: Sequence[str], roots: Sequ
     """Return the block `settings` of a model. UserError names what there is, or all that is wrong with the file."""
     paths = list(dict.fromkeys(candidates(model, publishers, roots)))
     known: dict[str, Path] = {}
-    for path in paths:
-        if not path.is_file():
-            continue
-        checked = check_file(path)
-        if checked.errors:
-            raise UserError("\n".join(checked.errors))
+    for checked in _read(paths):
         if settings in checked.blocks:
             return checked.blocks[settings]
-        known |= {name: path for name in checked.blocks if name not in known}
+        known |= {name: checked.path for name in checked.blocks if name not in known}
     if not paths:
         raise UserError(
             f"no settings {settings!r} for {model}: there is no folder {FOLDERS[0]} here "
@@ -201,3 +203,28 @@ def find_block(model: str, settings: str, publishers: Sequence[str], roots: Sequ
         raise UserError(f"no settings {settings!r} for {model}: none of these files holds any: {looked}")
     there = ", ".join(f"{name} ({path})" for name, path in known.items())
     raise UserError(f"no settings {settings!r} for {model}{suggestion(settings, known)}; there are: {there}")
+
+
+def unnamed_block(
+    model: str, publishers: Sequence[str], roots: Sequence[Path]
+) -> tuple[Block | None, Mapping[Path, Sequence[str]]]:
+    """Return the block that counts for a model where nobody names one; and, where none does, which could be named.
+
+    Looks into the model's own file and its family's. UserError tells all that is wrong with such a file.
+    """
+    others: dict[Path, Sequence[str]] = {}
+    for checked in _read(path for path in candidates(model, publishers, roots) if path.name != COMMON):
+        if DEFAULT in checked.blocks:
+            return checked.blocks[DEFAULT], {}
+        others[checked.path] = tuple(checked.blocks)
+    return None, others
+
+
+def _read(paths: Iterable[Path]) -> Iterator[Checked]:
+    """Read those of the files that exist. UserError tells all that is wrong with one."""
+    for path in paths:
+        if path.is_file():
+            checked = check_file(path)
+            if checked.errors:
+                raise UserError("\n".join(checked.errors))
+            yield checked

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from saiten.errors import UserError
 from saiten.results.layout import Layout, contained, model_parts, safe_part, timestamp
-from saiten.types import RunSpec, Sampling
+from saiten.types import RunSpec, Sampling, ServerSpec
 from tests.unit.results.made import benchmark
 
 SAFE = re.compile(r"(?![-.])[A-Za-z0-9._%-]{1,120}(?<!\.)\Z")
@@ -141,6 +141,7 @@ def test_old_commands_with_other_sampling_share_outputs_but_not_answers() -> Non
     first, second = layout(sampling=Sampling(temperature=0.0)), layout(sampling=Sampling(temperature=0.2))
     assert first.results == second.results
     assert first.run != second.run
+    assert layout(server=ServerSpec(no_chat_template=True)).run != layout().run, "asked by another route"
     assert layout(max_samples=5).run == layout().run == layout(benchmarks=("math_500",)).run
 
 

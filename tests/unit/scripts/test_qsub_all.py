@@ -64,7 +64,8 @@ def test_every_variable_becomes_an_option(checkout: Path) -> None:
 
 def test_what_is_empty_is_left_out(checkout: Path) -> None:
     said = submit(checkout, HEAD | {"PREDOWNLOAD_MODEL": "false", "CUDA_VISIBLE_DEVICES": "0,1"})
-    assert not {"--settings", "--max-samples", "--predownload"} & set(said)
+    assert not {"--max-samples", "--predownload"} & set(said)
+    assert said[said.index("--settings") + 1] == "none", "as ever: no settings where none are named"
     assert not [word for word in said if word.startswith("--priority")]
     assert {"--no-predownload", "GPUS=0,1"} <= set(said)
     assert not {"--predownload", "--no-predownload"} & set(submit(checkout, HEAD | {"PROVIDER": "openai"}))

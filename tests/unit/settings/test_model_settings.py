@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from saiten.errors import UserError
 from saiten.settings.described import readers
-from saiten.settings.model_settings import TARGETS, ModelSettings, check_file, find_block, roots
+from saiten.settings.model_settings import TARGETS, ModelSettings, check_file, find_block, roots, unnamed_block
 from saiten.settings.options import field_docs
 from saiten.types import Access, RunSpec, Sampling, ServerSpec
 
@@ -170,6 +170,25 @@ def test_a_checkpoint_takes_its_own_file_then_its_familys_then_the_common_one(tm
     assert find(tmp_path, "tokyotech-llm/Swallow-8B", "a") == (MODEL, 0.1)
     assert find(tmp_path, "somebody/else", "a") == (common, 0.3)
     assert find(tmp_path, f"/gs/bs/models/{checkpoint}", "b") == (MODEL, 0.2)
+
+
+def test_where_nobody_names_a_block_default_counts_in_the_models_own_file_then_in_its_familys(tmp_path: Path) -> None:
+    checkpoint = "tokyotech-llm/Swallow-8B-iter0001000"
+    write(tmp_path, "custom_model_settings/common_settings.yaml", settings("default", 0.9))
+    assert unnamed_block(checkpoint, (), [tmp_path]) == (None, {})
+    family = write(tmp_path, MODEL, settings("a", 0.1))
+    assert unnamed_block(checkpoint, (), [tmp_path]) == (None, {family: ("a",)})
+    write(tmp_path, MODEL, settings("a", 0.1) + settings("default", 0.2))
+    block, others = unnamed_block(checkpoint, (), [tmp_path])
+    assert (block.values["temperature"] if block else None, others) == (0.2, {})
+    own = write(tmp_path, MODEL.replace(".yaml", "-iter0001000.yaml"), settings("default", 0.3))
+    block, _ = unnamed_block(checkpoint, (), [tmp_path])
+    assert (block.path if block else None) == own
+
+
+def test_none_is_no_name_for_a_block(tmp_path: Path) -> None:
+    (error,) = check_file(write(tmp_path, "m.yaml", "a:\n  top_k: 1\nnone:\n  top_k: 2\n")).errors
+    assert error.endswith(":4: a block cannot be called 'none': --settings none means no block")
 
 
 def test_iter_in_the_middle_of_a_name_is_no_checkpoint(tmp_path: Path) -> None:
