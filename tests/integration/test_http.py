@@ -146,6 +146,17 @@ async def test_a_kept_connection_that_dies_without_a_word_is_stale() -> None:
 
 
 @in_loop
+async def test_after_a_connection_died_without_a_word_none_is_kept_for_a_while() -> None:
+    async with talking([OK], [None], [OK], [OK]) as (server, connections):
+        await connections.ask(REQUEST, Collecting())
+        with pytest.raises(Lost):
+            await connections.ask(REQUEST, Collecting())
+        await connections.ask(REQUEST, Collecting())
+        await connections.ask(REQUEST, Collecting())
+        assert server.connections == 3
+
+
+@in_loop
 async def test_what_comes_unasked_closes_the_connection() -> None:
     async with talking([OK, b"HTTP/1.1 408 Too Late\r\n\r\n"], [OK]) as (server, connections):
         await connections.ask(REQUEST, Collecting())

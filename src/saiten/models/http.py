@@ -23,6 +23,9 @@ from saiten.models.wire import Malformed
 FAREWELL_SECONDS = 1.0
 """How long the end of a response is waited for whose answer is complete; its connection is closed then."""
 MOST_HEAD_BYTES = 256 * 1024
+DISTRUST_SECONDS = 60.0
+"""How long no connection is kept after one of them died without a word. A server with fewer threads than clients (that of
+llama.cpp) closes any of them right after its answer, and each request that meets such a one is lost."""
 
 
 class After(Enum):
@@ -262,17 +265,31 @@ class Connections:
         self._keepalive = keepalive
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
+        self._distrusted_until = 0.0
 
     async def ask(self, request: bytes, sink: Sink) -> None:
         """Send a request. Raises NotConnected, Lost, or what the sink raises."""
         connection = self._kept()
         if connection is None:
             try:
-                connection = await self._connector.connect(lambda: Connection(self._idle.append, self._forget))
+                connection = await self._connector.connect(lambda: Connection(self._keep, self._open.discard))
             except OSError as error:
                 raise NotConnected(error) from None
             self._open.add(connection)
-        await connection.ask(request, sink)
+        try:
+            await connection.ask(request, sink)
+        except Lost as error:
+            if error.stale:
+                self._distrusted_until = asyncio.get_running_loop().time() + DISTRUST_SECONDS
+                while self._idle:
+                    self._idle.pop().close()
+            raise
+
+    def _keep(self, connection: Connection) -> None:
+        if connection.idle_since < self._distrusted_until:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     def _kept(self) -> Connection | None:
         """Return the idle connection that was used last; close those that have waited too long."""
@@ -284,9 +301,6 @@ class Connections:
             if not connection.closed:
                 return connection
         return None
-
-    def _forget(self, connection: Connection) -> None:
-        self._open.discard(connection)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 DRAIN_SECONDS = 3.0
+MOST_CONNECTIONS = 128
 _ERRORS_AND_WARNINGS = 2
 
 
@@ -52,6 +53,8 @@ def serve(options: argparse.Namespace, key: str) -> Any:
     params.n_ctx = options.slots * options.context
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
+    # Each open connection holds a thread: with fewer threads than connections, answered ones are closed without a word.
+    params.n_threads_http = max(MOST_CONNECTIONS, 2 * options.slots)
     params.endpoint_metrics = True
     params.cache_ram_mib = 0  # a store of old prompts, up to 8 GiB: benchmark prompts do not come again
     params.cache_idle_slots = False
