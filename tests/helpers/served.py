@@ -1,8 +1,8 @@
 """A model server as a program that takes vLLM's command line: the fault server, with a worker process beside it.
 
 `python served.py MODEL --port N --served-model-name NAME …`, the key in VLLM_API_KEY. SERVED_LATENCY is seconds before
-each answer; SERVED_FAULT is `deaf` (never listens), `broken` (says why and ends) or `hangs` (stays silent from the
-fifth question on; not when it is started again).
+each answer; with SERVED_JUDGES it judges as well. SERVED_FAULT is `deaf` (never listens), `broken` (says why and ends)
+or `hangs` (stays silent from the fifth question on; not when it is started again).
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
 def main() -> int:
-    from tests.helpers.faultd import Fault, FaultServer
+    from tests.helpers.conversations import judge_answer, judged_answers, model_answer
+    from tests.helpers.faultd import Fault, FaultServer, default_answer
+
+    def both(prompt: str, index: int) -> str:
+        return judge_answer(prompt, index) if judged_answers(prompt) else model_answer(prompt, index)
 
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
@@ -39,7 +43,9 @@ def main() -> int:
     if fault == "hangs" and not (hung := Path(options.model, "hung")).exists():
         hung.touch()
         script = [Fault(ordinals=range(5, 1_000_000), hang=True)]
-    with FaultServer(script, models=(options.served_model_name,), port=options.port, key=key, latency=latency):
+    answer = both if os.environ.get("SERVED_JUDGES") else default_answer
+    names = (options.served_model_name,)
+    with FaultServer(script, models=names, port=options.port, key=key, latency=latency, answer=answer):
         time.sleep(1000)
     return 0
 

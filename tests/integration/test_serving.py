@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import served
+from tests.helpers.conversations import talks
 from tests.unit.servers.processes import command_line, eventually, guards_of, lives, session_members
 
 CONFIG = {
@@ -60,8 +61,8 @@ class Run:
     def json(self, name: str) -> Any:
         return json.loads((self.directory / name).read_text())
 
-    def ids(self) -> list[str]:
-        files = sorted(self.directory.glob("ja/*/generations/*.jsonl"))
+    def ids(self, kind: str = "generations") -> list[str]:
+        files = sorted(self.directory.glob(f"*/*/{kind}/*.jsonl"))
         return [json.loads(line)["place"]["id"] for file in files for line in file.read_text().splitlines()]
 
     def members(self) -> list[int]:
@@ -136,6 +137,50 @@ def test_a_server_that_hangs_is_started_again(tmp_path: Path) -> None:
     assert "the model server gave no token for too long; it is started again" in words
     assert run.json("progress.json")["restarts"] == 1
     assert len(run.ids()) == len(set(run.ids())) == QUESTIONS
+
+
+def judging(folder: Path) -> tuple[str, ...]:
+    """Return the options of a run whose model judges itself, one judgement after the other."""
+    talk = str(talks(folder, 3, samples=1))
+    return "--benchmarks", talk, "--judge-base-url", "model", "--judge-concurrency", "1", "--concurrency", "8"
+
+
+def kill_while_judging(run: Run, judged: int) -> None:
+    """Kill the server when all is answered and only some of it is judged."""
+    assert eventually(lambda: len(run.ids("judgements")) >= judged and len(run.ids()) == 6, 60)
+    server = run.members()
+    assert run.process.poll() is None
+    for member in server[1:]:
+        os.kill(member, signal.SIGKILL)
+    assert len(run.ids("judgements")) < 6
+
+
+def test_a_server_that_dies_while_only_judgements_are_missing_is_started_again(tmp_path: Path) -> None:
+    run = Run(tmp_path, *judging(tmp_path), SERVED_JUDGES="1", SERVED_LATENCY="0.5")
+    kill_while_judging(run, 1)
+    status, words = run.finish()
+    assert status == 0, words
+    assert "the model server died; it is started again, and what was in flight is asked again" in words
+    assert "judging ends" not in words
+    assert run.json("progress.json")["restarts"] == 1
+    assert len(run.ids("judgements")) == len(set(run.ids("judgements"))) == 6
+    assert not run.members()
+
+
+def test_a_server_that_dies_twice_while_judging_ends_the_run_which_can_go_on(tmp_path: Path) -> None:
+    run = Run(tmp_path, *judging(tmp_path), SERVED_JUDGES="1", SERVED_LATENCY="0.5")
+    kill_while_judging(run, 1)
+    assert eventually(lambda: len(run.ids("judgements")) >= 3, 60)
+    kill_while_judging(run, 3)
+    status, words = run.finish()
+    assert status == 5, words
+    assert "the model server died again after it was started anew; 6 of 6 choices are stored" in words
+    stored = run.ids("judgements")
+    again = Run(tmp_path, *judging(tmp_path), SERVED_JUDGES="1")
+    status, words = again.finish()
+    assert status == 0, words
+    assert set(stored) < set(run.ids("judgements"))
+    assert len(run.ids("judgements")) == 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])

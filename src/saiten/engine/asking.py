@@ -17,7 +17,7 @@ from saiten.engine.lengths import Learner
 from saiten.engine.plan import BenchmarkPlan
 from saiten.engine.progress import BenchmarkProgress, Progress
 from saiten.engine.queue import Item, WorkQueue
-from saiten.engine.served import HANG_SECONDS, HANG_STALLS, Keeper, start_server
+from saiten.engine.served import HANG_SECONDS, HANG_STALLS, Keeper, Worker, start_server
 from saiten.engine.signals import StopRequest, watch_signals
 from saiten.engine.writer import GroupCommit
 from saiten.errors import EndpointError, Exit, Interrupted, SaitenError
@@ -70,6 +70,8 @@ class Asking:
     budget: Budget | None = None
     """What the run costs; None: no price is known."""
     notes: list[str] = field(default_factory=list)
+    _workers: list[Worker] = field(default_factory=list)
+    """Who asks the server that is started."""
 
     def count_restored(self) -> None:
         """Count what the journals have already."""
@@ -112,11 +114,10 @@ class Asking:
         """Generate, execute and judge side by side; return why that could not go on, if it could not."""
         async with AsyncExitStack() as stack:
             executor = await self._executor(stack, commit)
-            judging = None if self.judges_itself else await self._judging(stack, commit, stop, self.judge)
+            judging = None if self.judges_itself else await self._judging(stack, commit, stop)
             reached = await self._serve(stack, stop)
-            if self.judges_itself and self.judge is not None and reached is not None:
-                judge = replace(self.judge, base_url=reached.base_url, api_key=reached.api_key)
-                judging = await self._judging(stack, commit, stop, judge)
+            if self.judges_itself and reached is not None:
+                judging = await self._judging(stack, commit, stop, reached)
 
             def stored(item: Item, repetition: int) -> None:
                 if executor is not None and item.plan.benchmark.verifier is not None:
@@ -126,8 +127,8 @@ class Asking:
 
             async with asyncio.TaskGroup() as group:
                 executing = group.create_task(executor.run()) if executor is not None else None
-                if judging is not None:
-                    group.create_task(judging.run())
+                judged = group.create_task(judging.run()) if judging is not None else None
+                keeping = group.create_task(self._keep()) if self.judges_itself and reached is not None else None
                 failure = await self._generate(commit, stop, stored, reached)
                 if executor is not None or judging is not None:
                     self.progress.state = "verifying"
@@ -135,8 +136,11 @@ class Asking:
                     if stop.exit is not None or stop.now.is_set():
                         executing.cancel()
                     executor.finish()
-                if judging is not None:
+                if judging is not None and judged is not None:
                     judging.finish()
+                    await asyncio.wait({judged})
+                if keeping is not None:
+                    keeping.cancel()
         self._note_end(executor, judging)
         return failure or (judging.fatal if judging is not None else None)
 
@@ -164,11 +168,11 @@ class Asking:
     @property
     def judges_itself(self) -> bool:
         """Whether the server that is started for the model judges as well."""
-        return self.server is not None and self.access.judge_base_url == MODEL_SERVER
+        return self.server is not None and self.judge is not None and self.access.judge_base_url == MODEL_SERVER
 
     async def _serve(self, stack: AsyncExitStack, stop: StopRequest) -> Reached | None:
         """Start the model's server, if there is one to start and something to ask it."""
-        if self.server is None or not (self._owes() or (self.judges_itself and self.judge is not None)):
+        if self.server is None or not (self._owes() or self.judges_itself):
             return None
         stack.push_async_callback(self.server.stop)
         self.progress.state = "serving"
@@ -178,12 +182,19 @@ class Asking:
         return reached
 
     async def _judging(
-        self, stack: AsyncExitStack, commit: GroupCommit, stop: StopRequest, judge: Endpoint | None
+        self, stack: AsyncExitStack, commit: GroupCommit, stop: StopRequest, reached: Reached | None = None
     ) -> Judging | None:
-        if judge is None:
+        """Return who judges; `reached`: the model's own server, which is asked as the model is."""
+        if self.judge is None:
             return None
-        options = ClientOptions(concurrency=self.access.judge_concurrency, stall_seconds=self.access.stall_seconds)
-        client = await stack.enter_async_context(Client(judge, options))
+        access = replace(self.access, concurrency=self.access.judge_concurrency, max_n=None)
+        if reached is not None:
+            judge = replace(self.judge, base_url=reached.base_url, api_key=reached.api_key)
+            client = Client.for_run(judge, access, self.spec, reached)
+        else:
+            options = ClientOptions(concurrency=access.concurrency, stall_seconds=access.stall_seconds)
+            client = Client(self.judge, options)
+        await stack.enter_async_context(client)
         client.pay_from(self.budget)
         info = await client.check()  # a judge that cannot be used must say so before anything is asked
         self.notes.extend(f"judge: {note}" for note in info.notes)
@@ -196,6 +207,8 @@ class Asking:
             tell=self.observer.tell,
         )
         judging.add_stored(self.plans)
+        if reached is not None:
+            self._workers.append(judging)
         return judging
 
     def _owes(self) -> bool:
@@ -244,11 +257,12 @@ class Asking:
                 drain_seconds=self.access.drain_seconds,
                 synced_each=client.endpoint.paid,
             )
+            self._workers.append(generator)
             self.progress.state = "generating"
             self.progress.asking_since = time.time()
             if self.progress.due - self.progress.answered <= SHORT_RUN:
                 self.on_last()
-            helpers = [asyncio.ensure_future(helper) for helper in self._helpers(client, generator)]
+            helpers = [asyncio.ensure_future(helper) for helper in self._helpers(client)]
             try:
                 await generator.run()
             except EndpointError as error:
@@ -260,22 +274,26 @@ class Asking:
                     learner.save()
         return None
 
-    def _helpers(self, client: Client, generator: Generator) -> Iterator[Coroutine[Any, Any, None]]:
+    def _helpers(self, client: Client) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what goes on beside the asking until it is cancelled."""
         yield self._watch(client)
         if client.endpoint.provider.own_server:
             yield client.follow_load()
-        if self.server is not None:
-            stall = self.access.stall_seconds
-            keeper = Keeper(
-                server=self.server,
-                client=client,
-                generator=generator,
-                progress=self.progress,
-                notes=self.notes,
-                hang_seconds=HANG_STALLS * stall if stall else HANG_SECONDS,
-            )
-            yield keeper.run(self.observer.tell)
+        if self.server is not None and not self.judges_itself:
+            yield self._keep()
+
+    async def _keep(self) -> None:
+        """Keep the model's server up until cancelled."""
+        assert self.server is not None, "there is a server to keep"
+        stall = self.access.stall_seconds
+        keeper = Keeper(
+            server=self.server,
+            workers=self._workers,
+            progress=self.progress,
+            notes=self.notes,
+            hang_seconds=HANG_STALLS * stall if stall else HANG_SECONDS,
+        )
+        await keeper.run(self.observer.tell)
 
     async def _watch(self, client: Client) -> None:
         """Copy the client's counters into the progress until cancelled, and once more then: the last count."""

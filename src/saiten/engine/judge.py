@@ -67,6 +67,17 @@ class Judging:
         self._closing = True
         self._changed.set()
 
+    @property
+    def active(self) -> int:
+        """Judgements that were asked for and have not come back."""
+        return self._active
+
+    def give_up(self, error: EndpointError) -> None:
+        """End: the server that judges is gone for good, and what is in flight is not waited for."""
+        self.fatal = self.fatal or error
+        self.stop.draining.set()
+        self.stop.now.set()
+
     async def run(self) -> None:
         """Work until `finish` was called and nothing waits, or the run is stopped, or the endpoint fails for good."""
         try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from saiten.engine.generate import Generator
 from saiten.engine.progress import Progress
 from saiten.engine.signals import StopRequest
 from saiten.errors import EndpointError
@@ -35,13 +35,28 @@ async def start_server(server: ModelServer, tell: Callable[[str], None], stop: S
     return None if starting.cancelled() else starting.result()
 
 
+class Worker(Protocol):
+    """Somebody who asks the server."""
+
+    client: Client
+
+    @property
+    def active(self) -> int:
+        """What was launched and has not come back."""
+        ...
+
+    def give_up(self, error: EndpointError) -> None:
+        """End: nothing will be answered any more."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Keeper:
     """Keeps a server up."""
 
     server: ModelServer
-    client: Client
-    generator: Generator
+    workers: Sequence[Worker]
+    """Who asks it; the list may grow."""
     progress: Progress
     notes: list[str]
     hang_seconds: float
@@ -52,19 +67,26 @@ class Keeper:
         while True:
             what = await self._until_down()
             if self.progress.restarts >= RESTARTS:
-                self.generator.give_up(EndpointError(f"the model server {what} again after it was started anew"))
+                self._give_up(EndpointError(f"the model server {what} again after it was started anew"))
                 return
             self.progress.restarts += 1
             tell(f"the model server {what}; it is started again, and what was in flight is asked again")
-            self.client.limiter.hold()
+            held = [worker.client.limiter for worker in self.workers]
+            for limiter in held:
+                limiter.hold()
             try:
                 await self.server.restart()
             except EndpointError as error:
-                self.generator.give_up(error)
+                self._give_up(error)
                 return
             finally:
-                self.client.limiter.resume()
+                for limiter in held:
+                    limiter.resume()
             self.notes.append(f"the model server {what} and was started again")
+
+    def _give_up(self, error: EndpointError) -> None:
+        for worker in self.workers:
+            worker.give_up(error)
 
     async def _until_down(self) -> str:
         """Wait until the server is of no use any more; return what happened to it."""
@@ -81,6 +103,7 @@ class Keeper:
         loop = asyncio.get_running_loop()
         tokens, since = -1, loop.time()
         while loop.time() - since < self.hang_seconds:
-            if not self.generator.active or self.client.stats.output_tokens != tokens:
-                tokens, since = self.client.stats.output_tokens, loop.time()
+            came = sum(worker.client.stats.output_tokens for worker in self.workers)
+            if came != tokens or not any(worker.active for worker in self.workers):
+                tokens, since = came, loop.time()
             await asyncio.sleep(min(5.0, self.hang_seconds / 4))

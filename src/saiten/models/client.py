@@ -38,7 +38,7 @@ LOOK_SECONDS = 10.0
 """How long a page of metrics may take: a busy server answers late."""
 SILENT_LOOKS = 5
 """Looks without an answer before a server is taken to have no metrics."""
-SERVED_OUTAGE_SECONDS = 3600.0
+SERVED = replace(RetryPolicy(), outage_seconds=3600.0)
 """A server of ours that died is started again, which may take long; whoever starts it says when to give up."""
 
 
@@ -82,7 +82,7 @@ class Client:
             completions=bool(spec.server.no_chat_template),
             fields=request_fields(spec.server, reached) if own else {},
             effort_in_template=reached is not None and reached.effort_in_template,
-            policy=replace(RetryPolicy(), outage_seconds=SERVED_OUTAGE_SECONDS) if reached else RetryPolicy(),
+            policy=SERVED if reached else RetryPolicy(),
         )
         return cls(endpoint, options)
 
