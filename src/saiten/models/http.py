@@ -24,8 +24,8 @@ FAREWELL_SECONDS = 1.0
 """How long the end of a response is waited for whose answer is complete; its connection is closed then."""
 MOST_HEAD_BYTES = 256 * 1024
 DISTRUST_SECONDS = 60.0
-"""How long no connection is kept after one of them died without a word. A server with fewer threads than clients (that of
-llama.cpp) closes any of them right after its answer, and each request that meets such a one is lost."""
+"""How long no connection is kept after one of them died without a word. A server with fewer threads than clients closes
+any of them right after its answer (llama.cpp), and each request that meets such a one is lost."""
 
 
 class After(Enum):
