@@ -81,6 +81,20 @@ def test_what_is_shown_is_what_is_sent_and_what_was_used_is_recorded(saiten: Sai
     assert aggregated["custom_settings"] == {"path": file, "name": "warm", "version": "3"}
 
 
+def test_a_benchmark_made_for_another_temperature_is_named_by_show_run_and_submit(saiten: Saiten) -> None:
+    settings_file(saiten, text="cold:\n  temperature: 0.2\n  version: 1\n")
+    place = "(custom_model_settings/vllm/test-model.yaml:2)"
+    warning = f"saiten: warning: temperature 0.2 {place} replaces livecodebench's own of 0.6\n"
+    options = ("test-model", "--provider", "vllm", "--settings", "cold", "--benchmarks", "livecodebench,math_500")
+    submit = ("submit", *options, "--service", "local", "--node-kind", "cpu", "--dry-run")
+    for command in (("settings", "show", *options), ("run", *options, "--base-url", "http://127.0.0.1:9/v1"), submit):
+        done = saiten(*command)
+        assert warning in done.stderr, done.stderr
+        assert "math_500's own" not in done.stderr
+    same = saiten("settings", "show", *options, "--temperature", "0.6")
+    assert "warning" not in same.stderr
+
+
 def test_settings_that_changed_are_another_specification(saiten: Saiten) -> None:
     file = settings_file(saiten)
     quiz = questions(saiten.folder, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -277,6 +278,24 @@ def test_a_base_model_is_asked_the_same_by_both_routes(home: Path, environment: 
     assert all("Problem" not in text for text, _ in answers[0].values())
 
 
+def test_the_old_command_line_asks_through_the_chat_template(
+    home: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The same command with --use-chat-template: to its end, and the model is shown more than the bare question."""
+    model = home / "models" / "smollm2"
+    arguments = f"pretrained={model},dtype=bfloat16,max_model_length=2048,enforce_eager=true,"
+    arguments += "generation_parameters={temperature:0.0,max_new_tokens:16}"
+    tasks = "swallow|sample_math|0|0,swallow|sample_choice_ja|0|0"
+    options = ["--use-chat-template", "--max-samples", "2", "--save-details", "--output-dir", "out"]
+    command = Command(["vllm", arguments, tasks, *options], environment, tmp_path)
+    status, out = command.finish()
+    assert status == 0, command.words()
+    assert out.count("100 %") == 2
+    assert len(command.records()) == command.progress()["requests"] == 4
+    assert len(list(tmp_path.glob("out/details/**/*.parquet"))) == 2
+    assert not vllms(model)
+
+
 def test_a_served_model_is_used_by_who_has_its_key(home: Path, environment: dict[str, str], tmp_path: Path) -> None:
     model = home / "models" / "think"
     always: dict[str, Any] = {"extra_body": {"logit_bias": {"500": 100}}}
@@ -339,3 +358,14 @@ def test_a_thinking_model_without_its_parser_is_not_even_started(
     assert message in run.words()
     assert "Traceback" not in run.words()
     assert not list(tmp_path.glob("**/*.vllm*"))
+
+
+def test_the_command_that_the_error_names_works(home: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    command = ["run", str(home / "models" / "think"), "--benchmarks", "sample_math", "--max-samples", "1", EAGER]
+    command += ["--max-tokens", "16", "--max-model-length", "1024"]
+    refused = Command(command, environment, tmp_path)
+    assert refused.finish()[0] == 4
+    (named,) = re.findall(r"Say (--reasoning-parser \S+) \(likely", refused.words())
+    corrected = Command([*command, *named.split()], environment, tmp_path)
+    status, _ = corrected.finish()
+    assert status == 0, corrected.words()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saiten.cli.chosen import warn_of_temperature
 from saiten.cli.run import DEFAULT_BENCHMARKS, add_choices, chosen
 from saiten.errors import Exit, UsageError, UserError
 
@@ -157,6 +158,7 @@ def order_of(args: argparse.Namespace) -> Order:
         if getattr(args, name) is None:
             raise UsageError(f"--{name.replace('_', '-')} is missing (see saiten submit --help)")
     spec, access, provider = chosen(args)
+    warn_of_temperature(spec)
     service = find_service(args.service)
     output = (args.output_dir or default_output()).absolute()
     order = Order(

@@ -23,7 +23,7 @@ from saiten.models.budget import Account, Budget
 from saiten.models.clock import Clock, LoopClock
 from saiten.models.failures import Failure
 from saiten.models.limiter import OWN_MOST, Limiter, ceiling_range
-from saiten.models.load import METRICS, SECONDS, Load, Steering, read_load
+from saiten.models.load import METRICS, SECONDS, STRANGE, Load, Steering, read_load
 from saiten.models.options import WIDE, ClientOptions, connection_room
 from saiten.models.preflight import ServerInfo, check_endpoint
 from saiten.models.providers import Endpoint
@@ -144,13 +144,19 @@ class Client:
                 await self._asker.rehearse(*distinct)
 
     async def follow_load(self) -> None:
-        """Keep a server of ours full, by its own metrics, until cancelled. Returns where it has none."""
+        """Keep a server of ours full, by its own metrics, until cancelled. Returns where it has none of use."""
         assert self._transport is not None, "the client is a context manager: enter it first"
         steering = Steering(self.options.concurrency or OWN_MOST)
         silent = 0
         while silent < SILENT_LOOKS:
             found = await self._transport.get(METRICS, LOOK_SECONDS)
             load = read_load(found[1]) if not isinstance(found, Failure) and found[0] == 200 else None
+            if load is None and not isinstance(found, Failure) and STRANGE.search(found[1]):
+                self.stats.note(
+                    "the server's /metrics do not tell what runs and waits there (a version with other names?): at "
+                    f"most {self.limiter.ceiling} choices are in flight, or as --concurrency says"
+                )
+                return
             silent = silent + 1 if load is None and self.load is None else 0
             if load is not None:
                 self.load = load

@@ -19,6 +19,9 @@ LINE = re.compile(
     rb"|llamacpp:(?P<llama>requests_processing|requests_deferred|tokens_predicted_total))(?:\{[^}]*\})? (?P<value>\S+)",
     re.MULTILINE,
 )
+STRANGE = re.compile(rb"^(?:vllm|llamacpp):", re.MULTILINE)
+"""In a page of metrics that tells no load: a version that calls its figures otherwise. (vLLM has renamed
+gpu_cache_usage_perc to kv_cache_usage_perc, pull request 18354; both are read.)"""
 MEANS = {
     "num_requests_running": "running",
     "requests_processing": "running",
@@ -51,7 +54,7 @@ class Load:
 
 
 def read_load(text: bytes) -> Load | None:
-    """Read a page of metrics; None where it does not tell how many requests run."""
+    """Read a page of metrics; None where it does not tell how many requests run and wait: steering needs both."""
     found: dict[str, list[float]] = {}
     for match in LINE.finditer(text):
         name = (match["vllm"] or match["llama"]).decode()
@@ -60,12 +63,12 @@ def read_load(text: bytes) -> Load | None:
         except ValueError:
             continue
         found.setdefault(MEANS[name], []).append(value)
-    if "running" not in found:
+    if not {"running", "waiting"} <= found.keys():
         return None
     shares = found.get("kv_use")
     return Load(
         running=int(sum(found["running"])),
-        waiting=int(sum(found.get("waiting", ()))),
+        waiting=int(sum(found["waiting"])),
         kv_use=max(shares) if shares else None,
         preemptions=int(sum(found.get("preemptions", ()))),
         generated=int(sum(found.get("generated", ()))),

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from saiten.models.client import Client
 from saiten.models.limiter import Limiter, Range
 from saiten.models.load import CALM_LOOKS, Load, Steering, read_load
 from saiten.models.provider_table import find_provider
@@ -37,7 +38,14 @@ def test_the_embedded_server_tells_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [b"", b"<html>", b"vllm:num_requests_running{} NaN?\n", b"vllm:num_requests_waiting 3\n"]
+    "page",
+    [
+        b"",
+        b"<html>",
+        b"vllm:num_requests_running{} NaN?\n",
+        b"vllm:num_requests_waiting 3\n",
+        b"vllm:num_requests_running 3\n",
+    ],
 )
 def test_a_page_that_tells_nothing_is_none(page: bytes) -> None:
     assert read_load(page) is None
@@ -104,3 +112,21 @@ def test_waiting_requests_start_when_the_ceiling_rises() -> None:
         return limiter.ceiling
 
     assert asyncio.run(scenario()) == 3
+
+
+def test_a_version_that_calls_its_figures_otherwise_is_told_and_not_steered_by() -> None:
+    class Renamed:
+        """A server whose page of metrics has other names."""
+
+        async def get(self, route: str, seconds: float) -> tuple[int, bytes]:
+            return 200, b"# HELP vllm:requests\nvllm:requests_in_engine 3\n"
+
+    async def scenario() -> tuple[int, list[str]]:
+        client = Client(Endpoint(provider=find_provider("vllm"), base_url="http://127.0.0.1:9/v1", model="m"))
+        client._transport = Renamed()  # type: ignore[assignment]  # only its get is used
+        await asyncio.wait_for(client.follow_load(), 5)
+        return client.limiter.ceiling, list(client.stats.notes)
+
+    ceiling, (note,) = asyncio.run(scenario())
+    assert note.startswith("the server's /metrics do not tell what runs and waits there")
+    assert f"at most {ceiling} choices are in flight" in note
