@@ -36,6 +36,8 @@ MEANS = {
 LEAST_WAITING = 2
 WAITING_SHARE = 16
 """One in so many running choices may wait."""
+UNSEEN_SHARE = 4
+"""One in so many choices in flight may be on its way from or to the server while the ceiling grows."""
 CALM_LOOKS = 10
 """Looks without growth after a preemption."""
 
@@ -99,6 +101,8 @@ class Steering:
         if twice:  # once may be the moment between arriving and being taken up
             self._crowded = False
             return max(1, min(ceiling, load.running + wanted))
-        if load.waiting < wanted and in_flight >= ceiling and not self._calm:
+        # What the engine has not seen yet waits in front of it: its figures are those of its last step, a minute ago.
+        seen = load.running + load.waiting >= in_flight - max(wanted, in_flight // UNSEEN_SHARE)
+        if load.waiting < wanted and in_flight >= ceiling and seen and not self._calm:
             return min(self.most, ceiling + max(wanted, ceiling // 10))
         return ceiling

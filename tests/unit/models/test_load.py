@@ -118,7 +118,7 @@ def test_a_version_that_calls_its_figures_otherwise_is_told_and_not_steered_by()
     class Renamed:
         """A server whose page of metrics has other names."""
 
-        async def get(self, route: str, seconds: float) -> tuple[int, bytes]:
+        async def get(self, _route: str, _seconds: float) -> tuple[int, bytes]:
             return 200, b"# HELP vllm:requests\nvllm:requests_in_engine 3\n"
 
     async def scenario() -> tuple[int, list[str]]:
@@ -130,3 +130,13 @@ def test_a_version_that_calls_its_figures_otherwise_is_told_and_not_steered_by()
     ceiling, (note,) = asyncio.run(scenario())
     assert note.startswith("the server's /metrics do not tell what runs and waits there")
     assert f"at most {ceiling} choices are in flight" in note
+
+
+def test_what_the_engine_has_not_seen_waits_too() -> None:
+    """A vLLM in its first long step: 512 are in flight, and its figures are still those of the step before."""
+    steering = Steering(4096)
+    for _ in range(60):
+        assert steering.ceiling(Load(running=1, waiting=0), in_flight=512, ceiling=512) == 512
+    crowded = Load(running=16, waiting=496)
+    assert steering.ceiling(crowded, in_flight=512, ceiling=512) == 512
+    assert steering.ceiling(crowded, in_flight=512, ceiling=512) == 18
