@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.helpers import served
+from tests.helpers.command import Saiten, questions
 from tests.helpers.conversations import talks
+from tests.helpers.faultd import Fault, FaultServer
 from tests.unit.servers.processes import command_line, eventually, guards_of, lives, session_members
 
 CONFIG = {
@@ -191,6 +193,19 @@ def test_no_server_outlives_saiten(tmp_path: Path, number: signal.Signals) -> No
     status, words = run.finish()
     assert status == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGUSR1: 3}[number], words
     assert eventually(lambda: not any(map(lives, server)))
+
+
+def test_what_does_not_end_in_the_time_to_drain_is_given_up(tmp_path: Path) -> None:
+    with FaultServer([Fault(hang=True)]) as server:
+        saiten = Saiten(tmp_path)
+        quiz = [questions(tmp_path, 4)]
+        process = saiten.start(*saiten.run_arguments(server.base_url, quiz, "--drain-seconds", "1"))
+        assert eventually(lambda: len(server.ledger) == 4, 60)
+        process.terminate()
+        asked = time.monotonic()
+        _, words = process.communicate(timeout=100)
+    assert process.returncode == 143, words
+    assert time.monotonic() - asked < 20
 
 
 def test_a_signal_while_the_server_starts_is_heard(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ class Generator:
                 if self._stopping():
                     self.progress.state = "draining"
                 await self.stop.drained(lambda: self._active, self._changed, self.drain_seconds)
-                stopper.cancel()
+                if not self.stop.now.is_set():  # else it ends what is still in flight
+                    stopper.cancel()
         except* StoppedNow:
             pass
         if self.fatal is not None:

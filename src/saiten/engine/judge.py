@@ -86,7 +86,8 @@ class Judging:
                 while (due := await self._next()) is not None:
                     await self._launch(group, due)
                 await self.stop.drained(lambda: self._active, self._changed, self.drain_seconds)
-                stopper.cancel()
+                if not self.stop.now.is_set():  # else it ends what is still in flight
+                    stopper.cancel()
         except* StoppedNow:
             pass
 
