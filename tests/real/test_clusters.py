@@ -121,6 +121,7 @@ def test_two_benchmarks_as_in_the_manual(site: Watched) -> None:
     job = scenarios.two_benchmarks(site, names, expected, *more)
     (row,) = site.look()
     assert (row["state"], row["percent"], row["job_id"]) == ("done", 100.0, job.job_id)
+    assert row["slots"] == 1  # both rigs give a job one
     assert "running" in site.seen
     shown = site.saiten("logs", job.job_id, "--lines", "3").stdout
     assert job.stdout in shown

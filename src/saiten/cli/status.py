@@ -101,6 +101,7 @@ def record(one: Situation) -> dict[str, Any]:
         "state": str(one.state),
         "reason": one.reason,
         "node_kind": job.node_kind,
+        "slots": one.slots,
         "priority": job.priority,
         "model": job.model,
         "settings": job.settings,

@@ -60,7 +60,7 @@ def cells(one: Situation) -> tuple[str, ...]:
         str(one.state),
         job.service,
         job.node_kind,
-        "1",
+        "" if one.slots is None else str(one.slots),
         "" if job.priority is None else str(job.priority),
         plain(job.model),
         plain(job.settings),

@@ -111,10 +111,17 @@ def read_qstat(text: str) -> dict[str, JobStatus]:
         if len(words) < 5 or not words[0].isdecimal():
             continue
         job_id, letters = words[0], words[4]
-        status = JobStatus(job_id=job_id, state=state_of(letters), reason=waits(letters), raw=letters)
+        status = JobStatus(
+            job_id=job_id, state=state_of(letters), reason=waits(letters), raw=letters, slots=slots_of(words[5:])
+        )
         if job_id not in found or status.state is JobState.RUNNING:  # an array has several rows: what runs, counts
             found[job_id] = status
     return found
+
+
+def slots_of(words: Sequence[str]) -> int | None:
+    """Return the slots of a `qstat` line: the first plain number after date, time, queue and jclass, if these stand."""
+    return next((int(word) for word in words[2:] if word.isdecimal()), None)
 
 
 def state_of(letters: str) -> JobState:
@@ -179,6 +186,7 @@ def ended(fields: dict[str, str], job_id: str) -> JobStatus:
         reason=reason,
         raw=raw,
         walltime_reached=failed == LIMIT,
+        slots=leading(fields.get("slots", "")),
     )
 
 

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -168,6 +169,9 @@ class LocalScheduler:
         return read_job(self._jobs / job_id) if job_id.isdecimal() else None
 
     def _status(self, job: Job) -> JobStatus:
+        return replace(self._state(job), slots=job.request.wanted)
+
+    def _state(self, job: Job) -> JobStatus:
         number = job.folder.name
         if job.ended is not None:
             end = job.ended

@@ -37,6 +37,8 @@ class Memory:
     """Key -> how a scheduler said that the job ended."""
     missing: dict[str, float] = field(default_factory=dict)
     """Key -> when its scheduler was first found not to list it any more."""
+    slots: dict[str, int] = field(default_factory=dict)
+    """Key -> the job's slots, which its scheduler tells only as long as it is asked."""
     open: list[str] = field(default_factory=list)
     """Keys of the jobs that had not ended at the last look."""
     begun: float = 0.0
@@ -78,6 +80,7 @@ def look(folder: Path, *, opener: Opener = open_scheduler, now: float | None = N
             heartbeat=beats[submission.progress],
             told=told.get(submission.key) or memory.settled.get(submission.key),
             missing_since=memory.missing.get(submission.key),
+            slots=memory.slots.get(submission.key),
             now=moment,
         )
         found.append(situation(evidence))
@@ -129,7 +132,9 @@ def clear(status: JobStatus | None) -> bool:
 
 
 def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> JobStatus:
-    """Note how a job ended, or since when there is no record of it; after a while there will never be one."""
+    """Note slots and how a job ended, or since when there is no record of it; after a while there never will be."""
+    if status.slots is not None:
+        memory.slots[job.key] = status.slots
     if status.state is JobState.UNKNOWN:
         first = memory.missing.setdefault(job.key, now)
         if now - first >= GRACE_SECONDS:
@@ -173,6 +178,7 @@ def keep(folder: Path, memory: Memory, situations: Iterable[Situation], now: flo
     kept = Memory(
         settled={key: status for key, status in memory.settled.items() if key in known},
         missing={key: when for key, when in memory.missing.items() if key in known},
+        slots={key: number for key, number in memory.slots.items() if key in known},
         open=still,
         begun=now,
     )

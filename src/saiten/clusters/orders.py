@@ -176,14 +176,15 @@ def total(planned: Sequence[Planned]) -> str:
     """Return the sum: jobs, hours, points."""
     jobs = sum(job.packed.links for job in planned)
     hours = sum(job.packed.links * job.packed.walltime for job in planned) / 3600
-    points = [job.points for job in planned]
-    known = [value for value in points if value is not None]
-    services = {job.order.service.name: job.order.service for job in planned}
-    priced = [service for service in services.values() if service.currency]
-    if not priced:
-        cost = ""
-    elif len(known) == len(points):
-        cost = f", at most {sum(known):,.1f} {priced[0].currency}"
-    else:
-        cost = f", {priced[0].currency} not known: the site does not publish the price of these node kinds"
+    cost = "".join(price(planned, name) for name in dict.fromkeys(job.order.service.name for job in planned))
     return f"in all: {jobs} jobs, {hours:,.1f} node hours asked for{cost}"
+
+
+def price(planned: Sequence[Planned], service: str) -> str:
+    """Return what the jobs of a service may cost in its points, and for which node kinds nobody told us the price."""
+    jobs = [job for job in planned if job.order.service.name == service and job.order.service.currency]
+    known = [job.points for job in jobs if job.points is not None]
+    dark = ", ".join(dict.fromkeys(job.order.kind.name for job in jobs if job.points is None))
+    currency = jobs[0].order.service.currency if jobs else ""
+    told = f", at most {sum(known):,.1f} {currency}" if known else ""
+    return told + (f", {currency} not known for {dark} (points_per_hour in services.yaml)" if dark else "")

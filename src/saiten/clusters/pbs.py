@@ -174,18 +174,23 @@ def read_json(text: str) -> dict[str, dict[str, str]]:
         return {}
     jobs = found.get("Jobs", {}) if isinstance(found, dict) else {}
     return {
-        job_id: {name: str(value) for name, value in fields.items() if not isinstance(value, dict)}
+        job_id: {
+            name if part is None else f"{name}.{part}": str(value)
+            for name, found_value in fields.items()
+            for part, value in (found_value.items() if isinstance(found_value, dict) else ((None, found_value),))
+        }
         for job_id, fields in jobs.items()
         if isinstance(fields, dict)
     }
 
 
 def status_of(job_id: str, fields: Mapping[str, str]) -> JobStatus:
-    """Tell where a job is, or how it ended."""
+    """Tell where a job is, or how it ended, and its cores (its nodes, where PBS tells no cores)."""
+    cores = number(fields.get("Resource_List.ncpus")) or number(fields.get("Resource_List.nodect"))
     letter, substate = fields.get("job_state", "?"), number(fields.get("substate"))
     comment = fields.get("comment", "")
     if letter in {"F", "X"}:
-        return ended(job_id, substate, number(fields.get("Exit_status")), comment)
+        return replace(ended(job_id, substate, number(fields.get("Exit_status")), comment), slots=cores)
     state, reason = LIVE.get(letter, JobState.UNKNOWN), ""
     if letter == "E" and substate == STUCK:
         reason = "it ended; PBS is still copying its output (does the directory exist?)"
@@ -195,7 +200,8 @@ def status_of(job_id: str, fields: Mapping[str, str]) -> JobStatus:
         reason = f"it waits: {fields['depend']}" if "depend" in fields else "it is held"
     elif state is JobState.QUEUED:
         reason = comment
-    return JobStatus(job_id=job_id, state=state, reason=reason, raw=f"{letter} substate {substate}")
+    raw = f"{letter} substate {substate}"
+    return JobStatus(job_id=job_id, state=state, reason=reason, raw=raw, slots=cores)
 
 
 def ended(job_id: str, substate: int | None, code: int | None, comment: str) -> JobStatus:

@@ -84,6 +84,8 @@ class JobStatus:
     raw: str = ""
     """The scheduler's own words, e.g. `Eqw`, `substate 91`, `CANCELLED by 1002`."""
     walltime_reached: bool = False
+    slots: int | None = None
+    """What it has or waits for: slots (Grid Engine), cores (PBS, Slurm), GPUs or places (this machine)."""
 
 
 class Scheduler(Protocol):

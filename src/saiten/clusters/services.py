@@ -1,7 +1,7 @@
 """The places where jobs run, as data: a new site is a new table, here or in a file of the user's.
 
 Source: the sites' own pages and what was measured on schedulers of the same families: TSUBAME4 (resource types, 24 h,
-priorities -5 to -3, 2,000 jobs), ABCI 3.0 user guide (queues, 168 h, 1,000 jobs). A number that a site does not publish
+priorities -5 to -3, 2,000 jobs), ABCI 3.0 user guide (queues, 168 h, 1,000 jobs). A number that we do not know
 is None.
 """
 
@@ -69,7 +69,7 @@ class NodeKind:
     In a kind whose name ends in `_*`, `{gpus}` stands for the number in its place.
     """
     points_per_hour: float | None = read_by(AMOUNT)
-    """Price of an hour in the service's points; None: not published."""
+    """Price of an hour in the service's points; None: not known here."""
     weights_gb: float | None = read_by(AMOUNT)
     """Largest model, in GB of weights, that is evaluated comfortably here; None: GPU memory decides."""
 
@@ -160,7 +160,7 @@ def table(*kinds: NodeKind) -> dict[str, NodeKind]:
 
 
 def tsubame_kind(name: str, *, cores: int, memory: float, scratch: float, gpus: float = 0) -> NodeKind:
-    """A resource type of TSUBAME4; one node_f hour is one point, and the other types' prices are not in the table."""
+    """A resource type of TSUBAME4; one node_f hour is one point, and the prices of the others are not known here."""
     return NodeKind(
         name=name,
         gpus=gpus,

@@ -70,6 +70,8 @@ class Evidence:
     """What the scheduler says; None: it was not asked, or did not answer."""
     missing_since: float | None = None
     """When the scheduler was first found not to know the job any more."""
+    slots: int | None = None
+    """What its scheduler said of them, now or at an earlier look."""
     now: float
 
     @property
@@ -86,6 +88,8 @@ class Situation:
     submission: Submission
     state: State
     reason: str = ""
+    slots: int | None = None
+    """Slots, cores, GPUs or places, as its scheduler counts; None: it was not asked in time."""
     answered: int = 0
     due: int = 0
     tokens_per_second: float | None = None
@@ -119,6 +123,7 @@ def situation(evidence: Evidence) -> Situation:
         submission=evidence.submission,
         state=state,
         reason=reason,
+        slots=evidence.slots,
         answered=answered,
         due=due,
         tokens_per_second=beat.tokens_per_second if running and beat is not None else None,

@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from saiten.clusters.command import run
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, allowed, clock
@@ -103,7 +104,7 @@ class Slurm:
     def poll(self, ids: Sequence[str]) -> dict[str, JobStatus]:
         """Ask one `squeue` for all jobs of this user; a job that ended is not in its answer."""
         user = pwd.getpwuid(os.getuid()).pw_name
-        answer = run(["squeue", "-h", "-u", user, "-o", "%i|%T|%r"])
+        answer = run(["squeue", "-h", "-u", user, "-o", "%i|%T|%r|%C"])
         if answer.status != 0:
             raise SchedulerError(f"squeue does not answer: {answer.complaint}")
         listed = read_squeue(answer.out)
@@ -114,7 +115,7 @@ class Slurm:
         live = run(["scontrol", "show", "job", "-o", job_id])
         if live.status == 0 and (status := read_scontrol(live.out, job_id)) is not None:
             return status
-        fields = "JobID,JobName,State,ExitCode,Elapsed,Timelimit,Start,End,Reason"
+        fields = "JobID,JobName,State,ExitCode,Elapsed,Timelimit,Start,End,Reason,ReqCPUS"
         kept = run(["sacct", "-X", "-n", "-P", "-j", job_id, "-o", fields])
         if kept.status == 0 and (status := read_sacct(kept.out).get(job_id)) is not None:
             return status
@@ -138,15 +139,21 @@ def open_scheduler(service: Service) -> Slurm:
 
 
 def read_squeue(text: str) -> dict[str, JobStatus]:
-    """Read `squeue -o %i|%T|%r`, more columns allowed. Rows of arrays have ids of their own (`26_1`)."""
+    """Read `squeue -o %i|%T|%r|%C`, more columns allowed. Rows of arrays have ids of their own (`26_1`)."""
     rows = [line.split("|") for line in text.splitlines() if line.count("|") >= 2]
-    return {row[0].strip(): told(row[0].strip(), row[1], row[2], "") for row in rows}
+    found = {row[0].strip(): (told(row[0].strip(), row[1], row[2], ""), *row[3:4]) for row in rows}
+    return {job_id: replace(status, slots=cores(*count)) for job_id, (status, *count) in found.items()}
+
+
+def cores(text: str = "") -> int | None:
+    """Return a number of CPUs as Slurm writes it; None where it wrote none."""
+    return int(text) if text.strip().isdecimal() else None
 
 
 def read_sacct(text: str) -> dict[str, JobStatus]:
     """Read `sacct -P` with the columns that `final` asks for."""
     rows = [line.split("|") for line in text.splitlines() if line.count("|") >= 8]
-    return {row[0]: told(row[0], row[2], row[8], row[3]) for row in rows}
+    return {row[0]: replace(told(row[0], row[2], row[8], row[3]), slots=cores(*row[9:10])) for row in rows}
 
 
 def read_scontrol(text: str, job_id: str) -> JobStatus | None:
@@ -154,7 +161,8 @@ def read_scontrol(text: str, job_id: str) -> JobStatus | None:
     fields = dict(re.findall(r"(?:^|\s)([A-Z]\w+)=(\S*)", text))
     if fields.get("JobId") != job_id:
         return None
-    return told(job_id, fields.get("JobState", ""), fields.get("Reason", ""), fields.get("ExitCode", ""))
+    status = told(job_id, fields.get("JobState", ""), fields.get("Reason", ""), fields.get("ExitCode", ""))
+    return replace(status, slots=cores(fields.get("NumCPUs", "")))
 
 
 def told(job_id: str, words: str, reason: str, exit_code: str) -> JobStatus:

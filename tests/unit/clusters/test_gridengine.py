@@ -24,7 +24,9 @@ LIVE = "\n".join(
             *["job-ID", "prior", "name", "user", "state", "submit/start at", "queue", "jclass", "slots", "ja-task-ID"]
         ),
         "-" * 110,
-        ROW.format("7001", "0.50000", "ja_jmmlu_a", "taro", "r", "11/23/2026 17:55:55", "gpu.q@r1n1", "", "1", ""),
+        ROW.format(
+            "7001", "0.50000", "ja_jmmlu_a", "taro", "r", "11/23/2026 17:55:55", "gpu.q@r1n1", "jc.x", "48", "3"
+        ),
         ROW.format("12345678", "0.00000", "en_mmlu", "taro", "hqw", "11/23/2026 17:56:02", "", "", "1", ""),
         ROW.format("7003", "0.50000", "ja_x", "taro", "Eqw", "11/23/2026 17:55:56", "", "", "1", ""),
         ROW.format("7004", "0.50000", "ja_y", "taro", "dr", "11/23/2026 17:55:56", "gpu.q@r1n1", "", "1", ""),
@@ -88,6 +90,7 @@ def test_a_log_directory_that_qsub_would_misread_is_refused(tmp_path: Path) -> N
 
 def test_the_listing_of_age_has_another_column_and_long_numbers() -> None:
     listed = read_qstat(LIVE)
+    assert [status.slots for status in listed.values()] == [48, 1, 1, 1]
     assert {job: status.state for job, status in listed.items()} == {
         "7001": JobState.RUNNING,
         "12345678": JobState.HELD,
@@ -233,6 +236,9 @@ def test_real_listings() -> None:
         "20": JobState.FAILED,
         "25": JobState.QUEUED,
     }
+    slots = {job: status.slots for job, status in read_qstat(fixture("qstat_plain_live.txt")).items()}
+    assert set(slots.values()) == {1}
+    assert read_qacct(fixture("qacct_ok.txt"), fixture("qacct_ok.txt").split("jobnumber")[1].split()[0]).slots == 1  # type: ignore[union-attr]
     assert {status.state for status in read_qstat(fixture("qstat_plain_eqw.txt")).values()} == {JobState.FAILED}
     assert read_qstat(fixture("qstat_plain_empty.txt")) == {}
     assert read_qacct(fixture("qacct_unknown.txt"), "999999") is None

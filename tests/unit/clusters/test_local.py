@@ -168,6 +168,10 @@ def test_the_queue_is_started_again_when_it_was_killed(scheduler: LocalScheduler
 def test_more_gpus_than_there_are_is_refused(
     scheduler: LocalScheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    with pytest.raises(SchedulerError, match="needs 3 GPUs and this machine offers 2"):
+        scheduler.submit(request(tmp_path, "exit 0", node=NodeKind(name="gpu_3", gpus=3)))
+    assert end(scheduler, scheduler.submit(request(tmp_path, "", node=NodeKind(name="gpu_2", gpus=2)))).slots == 2
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     with pytest.raises(SchedulerError, match="needs 2 GPUs and this machine offers 1"):
         scheduler.submit(request(tmp_path, "exit 0", node=NodeKind(name="gpu_2", gpus=2)))

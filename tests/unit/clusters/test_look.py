@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from saiten.cli import main
+from saiten.cli.status_table import render
 from saiten.clusters.look import FILE, Look, look
 from saiten.clusters.record import folder_of, write_report, write_submission
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError
@@ -85,6 +87,16 @@ def test_one_question_for_all_jobs_and_none_where_all_ended(folder: Path) -> Non
         write_report(folder, key, report(finished=NOW, exit_status=0))
     assert set(states(see(folder, scheduler)).values()) == {"done", "failed"}
     assert scheduler.polls == 2
+
+
+def test_slots_are_kept_when_the_scheduler_is_not_asked_any_more(folder: Path) -> None:
+    add(folder, "1")
+    scheduler = Told({"1": replace(told(JobState.RUNNING), slots=48)})
+    assert [one.slots for one in see(folder, scheduler).situations] == [48]
+    write_report(folder, "1", report(finished=NOW, exit_status=0))
+    (done,) = see(folder, scheduler).situations
+    assert (done.state, done.slots, scheduler.polls) == (State.DONE, 48, 1)
+    assert " 48 " in "\n".join(render([done], [], 140))
 
 
 def test_a_job_that_ended_is_announced_once(folder: Path) -> None:
@@ -197,7 +209,7 @@ def test_the_command_prints_a_table_and_json(
     shown = capsys.readouterr()
     row = next(line for line in shown.out.splitlines() if line.startswith("308 2/3"))
     assert row.split()[2:] == [
-        *("running", "tsubame", "node_q", "1", "-5", "org/model", "reasoning", "40%", "9", "min", "9", "min"),
+        *("running", "tsubame", "node_q", "-5", "org/model", "reasoning", "40%", "9", "min", "9", "min"),
         *("1234", "gpqa_ja"),
     ]
     assert "    ! 2 choices failed" in shown.out

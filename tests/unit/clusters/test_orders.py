@@ -72,7 +72,10 @@ def test_the_plan_tells_jobs_times_sources_and_points(tmp_path: Path) -> None:
     assert "ja jmmlu, 60 of 100 choices: 2:24:00, the benchmark's table (node_f)" in text[1]
     hours = jobs[0].packed.walltime / 3600
     assert text[-1] == f"in all: 1 jobs, {hours:.1f} node hours asked for, at most {2 * hours:.1f} points"
-    assert "points not known" in list(describe(plan_jobs(order(tmp_path), WORKS, Learnt())))[-1]
+    dark = plan_jobs(order(tmp_path), WORKS, Learnt())
+    told = "points not known for node_q (points_per_hour in services.yaml)"
+    assert list(describe(dark))[-1].endswith(f"asked for, {told}")
+    assert list(describe([*jobs, *dark]))[-1].endswith(f"asked for, at most {2 * hours:.1f} points, {told}")
     assert "points" not in list(describe(plan_jobs(order(tmp_path, LOCAL, "cpu"), WORKS, Learnt())))[-1]
 
 

@@ -23,6 +23,8 @@ Job Id: 1.pbs1
     Job_Name = ja_gpqa
     job_state = R
     substate = 41
+    Resource_List.ncpus = 16
+    Resource_List.nodect = 1
     Variable_List = PBS_O_HOME=/home/taro,
 \tPBS_O_WORKDIR=/home/taro/ru
 \tns
@@ -108,6 +110,7 @@ def test_one_question_for_all_jobs_as_text(commands: Commands) -> None:
     found = PBS.poll(["1.pbs1", "2.pbs2", "3.pbs1"])
     assert {job: status.state for job, status in found.items()} == {"1.pbs1": JobState.RUNNING, "2.pbs2": JobState.DONE}
     assert found["2.pbs2"].job_id == "2.pbs2"
+    assert (found["1.pbs1"].slots, found["2.pbs2"].slots) == (16, None)
     assert commands.calls() == [["qstat", "-x", "-f", "1.pbs1", "2.pbs2", "3.pbs1"]]
     assert PBS.poll([]) == {}
 
@@ -230,6 +233,13 @@ def statuses(name: str) -> dict[str, JobStatus]:
 )
 def test_real_output(name: str, expected: dict[str, tuple[JobState, int | None]]) -> None:
     assert {job: (status.state, status.exit_status) for job, status in statuses(name).items()} == expected
+
+
+def test_real_cores() -> None:
+    for name in ("qstat_xf_json_all.json", "qstat_xf.txt", "qstat_f_json_live.json", "qstat_f_w_live.txt"):
+        found = statuses(name)
+        assert {found[job].slots for job in found if job != "7.pbs1"} == {1}
+        assert found["7.pbs1"].slots == 99
 
 
 def test_real_reasons() -> None:

@@ -87,9 +87,10 @@ def test_submit_reads_the_number(commands: Commands, tmp_path: Path) -> None:
 
 
 def test_one_question_for_all_jobs(commands: Commands) -> None:
-    commands.add("squeue", "12|RUNNING|None\n13|PENDING|Dependency\n99|RUNNING|None\n")
+    commands.add("squeue", "12|RUNNING|None|48\n13|PENDING|Dependency|1\n99|RUNNING|None|8\n")
     found = SLURM_JOBS.poll(["12", "13", "14"])
     assert {job: status.state for job, status in found.items()} == {"12": JobState.RUNNING, "13": JobState.HELD}
+    assert (found["12"].slots, found["13"].slots) == (48, 1)
     assert len(commands.calls()) == 1
     commands.add("squeue", err="slurm_load_jobs error: Unable to contact slurm controller\n", status=1)
     with pytest.raises(SchedulerError, match="Unable to contact"):
@@ -177,6 +178,7 @@ def test_real_controller(name: str, job: str, state: JobState, exit_status: int 
     assert status is not None
     assert (status.state, status.exit_status) == (state, exit_status)
     assert words in status.reason
+    assert status.slots == 1
 
 
 def test_real_complaints(commands: Commands, tmp_path: Path) -> None:
