@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -114,14 +114,30 @@ def evaluate(
         return score(asking, layout, writer, started)
 
 
-def standing(spec: RunSpec, layout: Layout, part: Part) -> dict[str, tuple[int, int]]:
-    """Return for each benchmark of a part how many choices it owes altogether, and how many of them are answered.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a benchmark is."""
+
+    due: int
+    """Choices altogether."""
+    answered: int
+    verified: int
+    """Executions and judgements that stand."""
+
+
+def standing(spec: RunSpec, layout: Layout, part: Part) -> dict[str, Standing]:
+    """Return for each benchmark of a part how far it is.
 
     Asks nothing. UserError where the data of a benchmark cannot be had.
     """
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, part)
-        return {plan.benchmark.name: (plan.due, plan.due - choices_owed([plan])) for plan in plans}
+        return {
+            plan.benchmark.name: Standing(
+                due=plan.due, answered=plan.due - choices_owed([plan]), verified=len(plan.verdicts)
+            )
+            for plan in plans
+        }
 
 
 def expected_costs(spec: RunSpec, access: Access, layout: Layout) -> dict[str, float] | None:

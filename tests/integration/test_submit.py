@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers import scenarios
 from tests.helpers.command import Saiten, questions
+from tests.helpers.conversations import judge_answer, model_answer, talks
 from tests.helpers.faultd import Fault, FaultServer
 from tests.helpers.scenarios import Site
 
@@ -98,6 +99,25 @@ def test_a_chain_without_progress_stops(make_site: Callable[..., Site]) -> None:
     with FaultServer([Fault(status=503)]) as broken:
         site = make_site(broken)
         scenarios.idle_chain(site, questions(site.folder, 10))
+
+
+def test_a_chain_whose_links_only_judge_goes_on_to_its_end(make_site: Callable[..., Site]) -> None:
+    with (
+        FaultServer(answer=model_answer) as model,
+        FaultServer([Fault(delay=0.7)], answer=judge_answer, models=None) as judge,
+    ):
+        site = make_site(model)
+        judged_by = ("--judge-base-url", judge.base_url, "--judge-model", "judge-2026-01-01")
+        links = ("--walltime", site.short, "--chain", "8")
+        jobs = site.submit([talks(site.folder, 25, samples=1)], *links, *judged_by, "--judge-concurrency", "1")
+        reports = site.ended(*jobs)
+        assert [report.new for report in reports] == [50, *7 * [0]], site.logs()
+        worked = [report for report in reports if report.exit_status == 3]
+        assert len(worked) > 2  # two links in a row brought judgements alone, and the next one went on
+        assert [report.verified_before for report in worked] == sorted({one.verified_before for one in worked})
+        assert reports[-1].exit_status == 0, (reports[-1].reason, site.logs())
+        assert len(model.ledger) == 50
+        asked_once(judge, twice=len(worked))
 
 
 def test_a_killed_job_is_submitted_again(make_site: Callable[..., Site], server: FaultServer) -> None:

@@ -80,10 +80,12 @@ def work(job: JobFile, access: Access, report: JobReport) -> tuple[JobReport, in
     """Look back, wait for the dead, then run. Returns what is known of the job, its exit status and the reason."""
     layout, folder, part = layout_of(job), Path(job.directory), access.part
     counts = standing(job.spec, layout, part).values()
-    due, answered = sum(due for due, _ in counts), sum(answered for _, answered in counts)
-    report = replace(report, due=due, before=answered, after=answered)
+    answered, verified = sum(one.answered for one in counts), sum(one.verified for one in counts)
+    report = replace(
+        report, due=sum(one.due for one in counts), before=answered, after=answered, verified_before=verified
+    )
     write_report(folder, job.key, report)
-    verdict = look_back([read_report(folder, key) for key in job.before], answered)
+    verdict = look_back([read_report(folder, key) for key in job.before], answered + verified)
     if verdict is not None:
         tell(verdict.reason)
         return report, verdict.exit, verdict.reason

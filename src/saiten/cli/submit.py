@@ -242,9 +242,9 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
     costs = costs_of(order, asks_hub=asks_hub) if order.paid else {}
     for selected in select(spec.benchmarks):
         benchmark = selected.benchmark
-        counts: tuple[int | None, int] = (None, 0)
+        here = None
         try:
-            counts = standing(spec, order.layout, Part(benchmarks=(benchmark.name,)))[benchmark.name]
+            here = standing(spec, order.layout, Part(benchmarks=(benchmark.name,)))[benchmark.name]
         except UserError as error:
             if asks_hub:
                 raise
@@ -253,8 +253,8 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
             Work(
                 benchmark=benchmark,
                 samples=spec.samples or benchmark.samples,
-                due=counts[0],
-                answered=counts[1],
+                due=None if here is None else here.due,
+                answered=0 if here is None else here.answered,
                 cost=costs.get(benchmark.name),
                 limited=spec.max_samples is not None,
                 some=selected.subsets != (benchmark.default or tuple(benchmark.dataset.configs)),

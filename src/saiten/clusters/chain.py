@@ -1,7 +1,8 @@
 """Chains: a run that is longer than a job may be goes on in the next one. The record decides, never a scheduler.
 
 A link begins by looking at those before it. It ends at once where the run is done, where the link before it found
-something that time will not heal, and where two links in a row brought no new choice: a third would bring none either.
+something that time will not heal, and where two links in a row brought no new choice, execution or judgement: a third
+would bring none either.
 """
 
 from __future__ import annotations
@@ -24,30 +25,33 @@ class Verdict:
     reason: str
 
 
-def gains(reports: Sequence[JobReport | None], answered: int) -> list[int]:
-    """Return how many choices each earlier link brought.
+def gains(reports: Sequence[JobReport | None], standing: int) -> list[int]:
+    """Return how many choices, executions and judgements each earlier link brought.
 
-    Counted from what was answered when each started, so that links that were killed count as well; a link that never
-    ran brought none.
+    Counted from what stood when each started, so that links that were killed count as well; a link that never ran
+    brought none.
     """
     found = []
-    counts = [*(None if report is None else report.before for report in reports), answered]
+    counts = [*(None if report is None else report.stood for report in reports), standing]
     for number, begun in enumerate(counts[:-1]):
-        following = next((count for count in counts[number + 1 :] if count is not None), answered)
+        following = next((count for count in counts[number + 1 :] if count is not None), standing)
         found.append(0 if begun is None else max(0, following - begun))
     return found
 
 
-def look_back(reports: Sequence[JobReport | None], answered: int) -> Verdict | None:
-    """Return why the next link should end at once; None: it goes on. `answered`: choices that it starts with."""
+def look_back(reports: Sequence[JobReport | None], standing: int) -> Verdict | None:
+    """Return why the next link should end at once; None: it goes on.
+
+    `standing`: choices, executions and judgements that it starts with.
+    """
     last = reports[-1] if reports else None
     if last is not None and last.exit_status == Exit.COMPLETE:
         return Verdict(exit=Exit.COMPLETE, reason="nothing is left: an earlier link completed the run")
     if last is not None and last.exit_status in HOPELESS:
         reason = f"the link before ended with status {last.exit_status} and time will not heal it: {last.reason}"
         return Verdict(exit=Exit(last.exit_status), reason=reason)
-    recent = gains(reports, answered)[-IDLE_LINKS:]
+    recent = gains(reports, standing)[-IDLE_LINKS:]
     if len(recent) == IDLE_LINKS and not any(recent):
-        reason = f"the last {IDLE_LINKS} links brought no new choice; see their logs, then saiten resubmit"
-        return Verdict(exit=Exit.INCOMPLETE, reason=reason)
+        nothing = f"the last {IDLE_LINKS} links brought no new choice, execution or judgement"
+        return Verdict(exit=Exit.INCOMPLETE, reason=f"{nothing}; see their logs, then saiten resubmit")
     return None

@@ -104,6 +104,8 @@ class JobReport:
     """Of these, answered when it started."""
     after: int = 0
     """Answered when it ended."""
+    verified_before: int = 0
+    """Executions and judgements that stood when it started."""
     output_tokens: dict[str, int] = field(default_factory=dict)
     """Benchmark -> tokens that this job got."""
     choices: dict[str, int] = field(default_factory=dict)
@@ -118,6 +120,11 @@ class JobReport:
     def new(self) -> int:
         """Choices that this job brought."""
         return self.after - self.before
+
+    @property
+    def stood(self) -> int:
+        """Choices, executions and judgements that stood when it started."""
+        return self.before + self.verified_before
 
 
 def folder_of(output: Path) -> Path:

@@ -141,8 +141,8 @@ def open_scheduler(service: Service) -> Slurm:
 def read_squeue(text: str) -> dict[str, JobStatus]:
     """Read `squeue -o %i|%T|%r|%C`, more columns allowed. Rows of arrays have ids of their own (`26_1`)."""
     rows = [line.split("|") for line in text.splitlines() if line.count("|") >= 2]
-    found = {row[0].strip(): (told(row[0].strip(), row[1], row[2], ""), *row[3:4]) for row in rows}
-    return {job_id: replace(status, slots=cores(*count)) for job_id, (status, *count) in found.items()}
+    found = [replace(told(row[0].strip(), row[1], row[2], ""), slots=cores(*row[3:4])) for row in rows]
+    return {status.job_id: status for status in found}
 
 
 def cores(text: str = "") -> int | None:

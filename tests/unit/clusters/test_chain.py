@@ -7,7 +7,7 @@ from saiten.clusters.record import JobReport
 from saiten.errors import Exit
 
 
-def link(before: int, exit_status: int | None = Exit.INCOMPLETE, reason: str = "") -> JobReport:
+def link(before: int, exit_status: int | None = Exit.INCOMPLETE, reason: str = "", verified: int = 0) -> JobReport:
     finished = None if exit_status is None else 2.0
     return JobReport(
         job_id="1",
@@ -19,6 +19,7 @@ def link(before: int, exit_status: int | None = Exit.INCOMPLETE, reason: str = "
         exit_status=exit_status,
         reason=reason,
         before=before,
+        verified_before=verified,
     )
 
 
@@ -41,6 +42,12 @@ def test_two_links_without_a_new_choice_end_the_chain() -> None:
     assert verdict.exit == Exit.INCOMPLETE
     assert "brought no new choice" in verdict.reason
     assert look_back([None, None], 0) is not None
+
+
+def test_links_that_only_judge_or_execute_make_progress() -> None:
+    assert look_back([link(5), link(5, verified=2), link(5, verified=4)], 5 + 6) is None
+    assert gains([link(5, verified=2), link(5, verified=4)], 5 + 4) == [2, 0]
+    assert look_back([link(5, verified=2), link(5, verified=4), link(5, verified=4)], 5 + 4) is not None
 
 
 def test_a_complete_run_and_a_hopeless_one_end_it_at_once() -> None:
