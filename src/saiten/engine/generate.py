@@ -55,9 +55,7 @@ class Generator:
                 self._say_last()
                 if self._stopping():
                     self.progress.state = "draining"
-                await self.stop.drained(lambda: self._active, self._changed, self.drain_seconds)
-                if not self.stop.now.is_set():  # else it ends what is still in flight
-                    stopper.cancel()
+                await self.stop.finish(stopper, lambda: self._active, self._changed, self.drain_seconds)
         except* StoppedNow:
             pass
         if self.fatal is not None:
@@ -71,8 +69,7 @@ class Generator:
     def give_up(self, error: EndpointError) -> None:
         """End the run: nothing will be answered any more, so what is in flight is not waited for."""
         self.fatal = self.fatal or error
-        self.stop.draining.set()
-        self.stop.now.set()
+        self.stop.give_up()
 
     async def _launch(self, group: asyncio.TaskGroup) -> None:
         limiter = self.client.limiter

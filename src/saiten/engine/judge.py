@@ -75,8 +75,7 @@ class Judging:
     def give_up(self, error: EndpointError) -> None:
         """End: the server that judges is gone for good, and what is in flight is not waited for."""
         self.fatal = self.fatal or error
-        self.stop.draining.set()
-        self.stop.now.set()
+        self.stop.give_up()
 
     async def run(self) -> None:
         """Work until `finish` was called and nothing waits, or the run is stopped, or the endpoint fails for good."""
@@ -85,9 +84,7 @@ class Judging:
                 stopper = group.create_task(self.stop.watched(self._changed))
                 while (due := await self._next()) is not None:
                     await self._launch(group, due)
-                await self.stop.drained(lambda: self._active, self._changed, self.drain_seconds)
-                if not self.stop.now.is_set():  # else it ends what is still in flight
-                    stopper.cancel()
+                await self.stop.finish(stopper, lambda: self._active, self._changed, self.drain_seconds)
         except* StoppedNow:
             pass
 

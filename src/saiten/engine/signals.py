@@ -47,7 +47,20 @@ class StopRequest:
             return None
         return seconds if self.until is None else max(0.0, self.until - time.time())
 
-    async def drained(self, busy: Callable[[], object], changed: asyncio.Event, seconds: float) -> None:
+    def give_up(self) -> None:
+        """End at once: nothing will come any more, so what is in flight is not waited for."""
+        self.draining.set()
+        self.now.set()
+
+    async def finish(
+        self, watching: asyncio.Task[None], busy: Callable[[], object], changed: asyncio.Event, seconds: float
+    ) -> None:
+        """Wait for what is in flight, then end `watching`; if the wait has run out, that still ends the requests."""
+        await self._drained(busy, changed, seconds)
+        if not self.now.is_set():
+            watching.cancel()
+
+    async def _drained(self, busy: Callable[[], object], changed: asyncio.Event, seconds: float) -> None:
         """Wait for what is in flight; once this process is asked to stop, only as long as `grace` says."""
         limit = self.grace(seconds)
         try:
@@ -56,7 +69,7 @@ class StopRequest:
                     changed.clear()
                     await changed.wait()
                     if limit is None and self.draining.is_set():
-                        return await self.drained(busy, changed, seconds)
+                        return await self._drained(busy, changed, seconds)
         except TimeoutError:
             self.now.set()
         return None

@@ -238,7 +238,10 @@ def test_real_listings() -> None:
     }
     slots = {job: status.slots for job, status in read_qstat(fixture("qstat_plain_live.txt")).items()}
     assert set(slots.values()) == {1}
-    assert read_qacct(fixture("qacct_ok.txt"), fixture("qacct_ok.txt").split("jobnumber")[1].split()[0]).slots == 1  # type: ignore[union-attr]
+    accounted = fixture("qacct_ok.txt")
+    ended = read_qacct(accounted, accounted.split("jobnumber")[1].split()[0])
+    assert ended is not None
+    assert ended.slots == 1
     assert {status.state for status in read_qstat(fixture("qstat_plain_eqw.txt")).values()} == {JobState.FAILED}
     assert read_qstat(fixture("qstat_plain_empty.txt")) == {}
     assert read_qacct(fixture("qacct_unknown.txt"), "999999") is None

@@ -115,17 +115,20 @@ def test_waiting_requests_start_when_the_ceiling_rises() -> None:
 
 
 def test_a_version_that_calls_its_figures_otherwise_is_told_and_not_steered_by() -> None:
-    class Renamed:
-        """A server whose page of metrics has other names."""
+    page = b"# HELP vllm:requests\nvllm:requests_in_engine 3\n"
 
-        async def get(self, _route: str, _seconds: float) -> tuple[int, bytes]:
-            return 200, b"# HELP vllm:requests\nvllm:requests_in_engine 3\n"
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page))
+        await writer.drain()
+        writer.close()
 
     async def scenario() -> tuple[int, list[str]]:
-        client = Client(Endpoint(provider=find_provider("vllm"), base_url="http://127.0.0.1:9/v1", model="m"))
-        client._transport = Renamed()  # type: ignore[assignment]  # only its get is used
-        await asyncio.wait_for(client.follow_load(), 5)
-        return client.limiter.ceiling, list(client.stats.notes)
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            async with Client(Endpoint(provider=find_provider("vllm"), base_url=url, model="m")) as client:
+                await asyncio.wait_for(client.follow_load(), 5)
+                return client.limiter.ceiling, list(client.stats.notes)
 
     ceiling, (note,) = asyncio.run(scenario())
     assert note.startswith("the server's /metrics do not tell what runs and waits there")
