@@ -64,3 +64,4 @@ def test_all_benchmarks_are_asked_judged_and_aggregated_in_one_run(tmp_path: Pat
     assert set(json.loads((file.parent / "run.json").read_bytes())["benchmarks"]) == set(names)
     assert aggregated["tasks"][: len(OLD_ROWS)] == list(OLD_ROWS)
     assert set(aggregated["coverage"].values()) == {1.0}
+    assert aggregated["debug"] is True

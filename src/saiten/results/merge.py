@@ -67,7 +67,6 @@ class StoredBenchmark:
     """A benchmark in a results file: the whole, and its subsets where they have names."""
 
     documents: int
-    documents_in_dataset: int
     evidence: Evidence
     metrics: Mapping[str, StoredMetric]
     subsets: Mapping[str, StoredPart]
@@ -88,13 +87,10 @@ class Block:
     benchmarks: Mapping[str, StoredBenchmark]
     spec: Mapping[str, Any]
     max_samples: int | None
+    """K where the run was a trial over the first K documents of each subset. Small subsets may have no more than those:
+    their results are a trial's nevertheless, so that a trial is one throughout."""
     file: str
     """Its name, which sorts by time."""
-
-    def trial(self, name: str) -> int | None:
-        """Return K where only the first K documents of each subset of a benchmark were asked."""
-        stored = self.benchmarks[name]
-        return self.max_samples if stored.documents < stored.documents_in_dataset else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +130,7 @@ def merge(blocks: Sequence[Block], *, allow_debug: bool = False) -> list[Merged]
             chosen = found.setdefault(name, {})
             for subset in stored.parts():
                 earlier = chosen.get(subset)
-                if earlier is None or allow_debug or block.trial(name) is None or earlier.trial(name) is not None:
+                if earlier is None or allow_debug or block.max_samples is None or earlier.max_samples is not None:
                     chosen[subset] = block
     return [_merged(name, chosen) for name, chosen in found.items()]
 
@@ -148,7 +144,7 @@ def _merged(name: str, chosen: Mapping[str, Block]) -> Merged:
         name=name,
         stored=stored,
         parts={subset: block.benchmarks[name].parts()[subset].result(subset) for subset, block in chosen.items()},
-        trials={subset: size for subset, block in chosen.items() if (size := block.trial(name)) is not None},
+        trials={subset: block.max_samples for subset, block in chosen.items() if block.max_samples is not None},
         files=frozenset(block.file for block in chosen.values()),
         whole=whole if one and set(chosen) == set(stored.parts()) else (),
     )

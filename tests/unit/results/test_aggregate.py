@@ -165,10 +165,17 @@ def test_a_trial_is_marked_row_by_row(aggregate: Aggregate) -> None:
     assert told["status"]["jmmlu"] == "debug: the first 4 documents of each subset"
 
 
-def test_a_limit_above_the_number_of_documents_is_no_trial(aggregate: Aggregate) -> None:
-    spec = RunSpec(model="org/model", benchmarks=("jmmlu",), max_samples=50)
-    told = aggregate(run_result(benchmark_result(jmmlu(), VALUES), spec=spec))
-    assert (told["debug"], told["status"]["jmmlu"]) == (False, "complete")
+def test_a_run_with_a_limit_is_a_trial_throughout_however_few_documents_a_benchmark_has(aggregate: Aggregate) -> None:
+    spec = RunSpec(model="org/model", benchmarks=("jmmlu", "math_500"), max_samples=4)
+    cut = benchmark_result(jmmlu(), VALUES, documents_in_dataset=100)
+    whole = benchmark_result(
+        benchmark("math_500", summary=[SummaryRow(name="math_500", metric="extractive_match")]), {"": [1.0]}
+    )
+    told = aggregate(run_result(cut, whole, spec=spec))
+    assert told["debug"] is True
+    assert told["results"]["jmmlu"] == pytest.approx(6 / 9)
+    assert told["results"]["math_500"] == 1.0
+    assert {told["status"][name] for name in ("jmmlu", "math_500")} == {"debug: the first 4 documents of each subset"}
 
 
 def test_a_later_trial_never_replaces_a_full_result(aggregate: Aggregate) -> None:
