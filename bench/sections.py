@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import workloads
 from bench.measure import Figure, Measured, Mock, clean_environment, run, saiten
 from bench.workloads import Workload
+from saiten.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,13 @@ seven four-choice questions in ten is the letter that the mock gives. A run that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from bench.mock_replies import Kind, right_letter
+from saiten.values import replace
 
 _RIGHT_OF_TEN = 7
 _FILLER = (

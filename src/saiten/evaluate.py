@@ -13,10 +13,10 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from saiten.benchmarks import Selected, select
 from saiten.benchmarks.extras import require_extras
@@ -44,6 +44,7 @@ from saiten.results.layout import Layout, timestamp
 from saiten.results.summary import BenchmarkResult, RunResult
 from saiten.served import ModelServer
 from saiten.types import Access, RunSpec
+from saiten.values import replace
 
 PACK_ABOVE_BYTES = 16 << 20
 """Journal files of a complete run are compressed above this size; smaller ones stay readable with `less`."""
@@ -114,8 +115,7 @@ def evaluate(
         return score(asking, layout, writer, started)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """How far a benchmark is."""
 
     due: int

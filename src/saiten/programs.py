@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+
+class Program(Struct, frozen=True, kw_only=True):
     """A generated program and how to test it. `tests` never enters the process that runs `source`."""
 
     source: str
@@ -31,8 +31,7 @@ class LongText(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CasesProgram:
+class CasesProgram(Struct, frozen=True, kw_only=True):
     """A generated program and pairs of inputs and outputs. No output enters the process that runs `source`."""
 
     source: str

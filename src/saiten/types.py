@@ -8,10 +8,12 @@ all documents into one number.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from saiten.part import Part
 from saiten.programs import AnyProgram
@@ -37,8 +39,7 @@ class Outcome(StrEnum):
     REQUEST_FAILED = "request_failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """One message of a conversation."""
 
     role: Role
@@ -48,8 +49,7 @@ class Message:
 # ---------------------------------------------------------------------------------------------- what is measured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class Dataset(Struct, frozen=True, kw_only=True):
     """Where a benchmark's rows are: a hub repository, or a file that the package or the user has.
 
     `path` is a hub repository id (`nlp-waseda/JMMLU`) or, with `local=True`, a file or folder.
@@ -78,8 +78,7 @@ class Dataset:
     gated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """One item of a benchmark, ready to be asked.
 
     `turns` are the user messages, in order: one for most benchmarks, two for MT-Bench. A later turn is sent after the
@@ -102,8 +101,7 @@ class Document:
 # ---------------------------------------------------------------------------------------------- what came back
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What is asked of an endpoint: one conversation, n answers."""
 
     messages: tuple[Message, ...]
@@ -113,8 +111,7 @@ class Request:
     """A guess of the answer's length; only a hint for the client, never sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """Token counts as the server reported them. None is unknown, never 0."""
 
     input_tokens: int | None = None
@@ -122,8 +119,7 @@ class Usage:
     reasoning_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repetition:
+class Repetition(Struct, frozen=True, kw_only=True):
     """A tail that repeats: `count` times the last `period` characters, from character `start` on."""
 
     period: int
@@ -131,8 +127,7 @@ class Repetition:
     start: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(Struct, frozen=True, kw_only=True):
     """What one choice came to."""
 
     outcome: Outcome
@@ -158,8 +153,7 @@ class Generation:
     """For REQUEST_FAILED: what happened, in one line without secrets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What execution or a judge said of one choice. Journaled, so that nothing is run or paid twice."""
 
     kind: Literal["execution", "judgement"]
@@ -176,8 +170,7 @@ class Verdict:
     """Of a judgement: the tokens that it cost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """One repetition of a document: its generation for each turn, and what a verifier said of each."""
 
     repetition: int
@@ -190,8 +183,7 @@ class Choice:
 # ---------------------------------------------------------------------------------------------- how it is measured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceScore:
+class ChoiceScore(Struct, frozen=True, kw_only=True):
     """What a scorer found in one choice."""
 
     values: Mapping[str, float]
@@ -231,8 +223,7 @@ class ExecutionVerifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeTemplate:
+class JudgeTemplate(Struct, frozen=True, kw_only=True):
     """What a judge is sent. Places: `{question_1}`, `{answer_1}`, `{reference_1}`, … by turn, and `{nonce}`."""
 
     system: str
@@ -249,7 +240,7 @@ class AnswerJudge(Protocol):
 
     @property
     def templates(self) -> Mapping[str, JudgeTemplate]:
-        """The templates by name; exchange them with `dataclasses.replace`."""
+        """The templates by name; exchange them with `saiten.values.replace`."""
         ...
 
     def request(self, document: Document, answers: Sequence[str]) -> tuple[Message, ...]:
@@ -261,8 +252,7 @@ class AnswerJudge(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(Struct, frozen=True, kw_only=True):
     """A number with its doubt: standard error and 95 % interval. None where it cannot be known."""
 
     value: float | None
@@ -273,8 +263,7 @@ class Estimate:
     """Documents it was computed from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """One number over a benchmark (or one of its subsets).
 
     `reduce` makes a document's value out of its choices' values, `corpus` an estimate out of all documents' values.
@@ -302,8 +291,7 @@ class Metric:
     """For a careful metric: the compatible one whose disagreement with it is reported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryRow:
+class SummaryRow(Struct, frozen=True, kw_only=True):
     """A row that the benchmark adds to the aggregated results."""
 
     name: str
@@ -312,8 +300,7 @@ class SummaryRow:
     """Average over these subsets' documents; None: all of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duration:
+class Duration(Struct, frozen=True, kw_only=True):
     """How long the old system reserved for the benchmark, `HH:MM:SS` by node kind; None: its table has no figure.
 
     One job ran one benchmark, the start of the model server included, whatever the model's size.
@@ -330,8 +317,7 @@ class Duration:
     """ABCI, eight GPUs: larger models."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extra:
+class Extra(Struct, frozen=True, kw_only=True):
     """An optional extra of this package, `pip install 'saiten[name]'`, that a benchmark cannot be scored without."""
 
     name: str
@@ -339,8 +325,7 @@ class Extra:
     """The modules that must be there, as they are imported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Benchmark:
+class Benchmark(Struct, frozen=True, kw_only=True):
     """Everything that defines a benchmark. A value in the file that bears its name."""
 
     name: str
@@ -394,8 +379,7 @@ class Benchmark:
 # ---------------------------------------------------------------------------------------------- a run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsUsed:
+class SettingsUsed(Struct, frozen=True, kw_only=True):
     """Which block of model settings a run took, and where each of its values comes from."""
 
     path: str
@@ -405,7 +389,7 @@ class SettingsUsed:
     """Field of the specification -> `command line`, or `file:line`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """All that can move a result. Saved in run.json and compared when a run is continued; holds no secret."""
 
@@ -424,7 +408,7 @@ class RunSpec:
     """The block of that name, where it was read from a file."""
     system_message: str | None = None
     """System message sent before every question; none otherwise."""
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = dataclasses.field(default_factory=Sampling)
     """Overrides every benchmark's sampling."""
     provider_sampling: Sampling | None = None
     """Sampling of the provider's entry, for what nobody else specifies."""
@@ -436,7 +420,7 @@ class RunSpec:
     """Parser that tells reasoning from answer in the text, e.g. deepseek_r1_markup; only for servers that do not."""
     prompts: str | None = None
     """Prompt pack that saiten prompts import made, in place of saiten's own prompts; recorded as NAME@HASH."""
-    server: ServerSpec = field(default_factory=ServerSpec)
+    server: ServerSpec = dataclasses.field(default_factory=ServerSpec)
     """How the model is served, where saiten serves it."""
     continuation: Literal["first", "own"] | None = None
     """Which answer a second turn continues: `first` (sample 0's, as ever) or `own`; the benchmark's own if unset."""
@@ -446,13 +430,13 @@ class RunSpec:
     """How much the judge thinks: none, low, medium, high; not sent if unset (JUDGE_REASONING_EFFORT)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How the model is reached. Nothing here can move a result: a resumed job has another node and port."""
 
     base_url: str | None = None
     """Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1."""
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | None = dataclasses.field(default=None, repr=False)
     concurrency: int | None = None
     """Ceiling of choices in flight (LITELLM_CONCURRENT_CALLS); adaptive without one."""
     stall_seconds: float | None = None
@@ -461,9 +445,9 @@ class Access:
     """Most choices that one request may ask for, where you know it; learnt from the endpoint otherwise."""
     drain_seconds: float = 30.0
     """How long requests in flight may finish after the first signal to stop."""
-    part: Part = field(default_factory=Part)
+    part: Part = dataclasses.field(default_factory=Part)
     """Which part of the run this process asks."""
-    server: ModelServer | None = field(default=None, repr=False)
+    server: ModelServer | None = dataclasses.field(default=None, repr=False)
     """A server that is started for the run; None: as the specification says."""
     max_cost: float | None = None
     """Most that the run may cost, earlier starts included, in the currency of your prices (providers.yaml)."""
@@ -473,7 +457,7 @@ class Access:
     """Run generated code even where no isolation works. Only on a machine with nothing to lose."""
     judge_base_url: str | None = None
     """Address of the judge's server, or `model`: the model's own; OpenAI's if unset (JUDGE_BASE_URL)."""
-    judge_api_key: str | None = field(default=None, repr=False)
+    judge_api_key: str | None = dataclasses.field(default=None, repr=False)
     judge_concurrency: int | None = None
     """Ceiling of judgements in flight; adaptive if unset (JUDGE_CONCURRENT_CALLS)."""
     judge_alias: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from saiten.errors import EndpointError
 from saiten.models.client import Client
@@ -13,6 +13,7 @@ from saiten.models.options import ClientOptions
 from saiten.models.provider_table import find_provider
 from saiten.models.providers import Endpoint
 from saiten.types import Generation, Message, Request, Sampling
+from saiten.values import replace
 from tests.helpers.fake_clock import FakeClock
 
 PAID = replace(find_provider("custom"), name="paid")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from saiten.models.provider_table import ALL, Provider
 from saiten.types import Sampling
+from saiten.values import replace
 from tests.helpers.faultd import Entry, Fault, FaultServer, Reply
 
 WIRE = {"temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty", "reasoning_effort"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from saiten.datasets import DataContext, open_rows
 from saiten.datasets.keep import lock, pull, verify_prepared
 from saiten.types import Dataset
+from saiten.values import replace
 from tests.helpers.hub import Hub, Repository, commit_of, hub_server
 
 CARD = """---

@@ -8,7 +8,6 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from saiten.models.judges import with_judge_environment
 from saiten.results.layout import Layout
 from saiten.served import Reached
 from saiten.types import Access, RunSpec
+from saiten.values import replace
 from tests.helpers.command import Saiten
 from tests.helpers.conversations import judge_answer, judged_answers, model_answer, rating_of, talks
 from tests.helpers.extras import needs

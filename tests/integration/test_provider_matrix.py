@@ -5,13 +5,12 @@ Once as the table knows it (no request is wasted), and once as a stranger whose 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from saiten.models.provider_table import Provider, builtin_providers
 from saiten.models.providers import Endpoint
 from saiten.types import Outcome, Sampling
+from saiten.values import replace
 from tests.helpers.aio import in_loop
 from tests.helpers.asking import asking
 from tests.helpers.faultd import FaultServer

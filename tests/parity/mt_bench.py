@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +30,7 @@ from saiten.types import (
     RunSpec,
     Verdict,
 )
+from saiten.values import replace
 from tests.helpers.extras import needs
 from tests.parity.records import Compared, records
 

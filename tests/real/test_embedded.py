@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +25,7 @@ from saiten.servers.environment import cache_directory, environment_python
 from saiten.servers.llamacpp import SMOLLM2_NAME, Embedded, default_model, install, start_embedded
 from saiten.servers.llamacpp_main import DRAIN_SECONDS
 from saiten.servers.process import RunningServer
+from saiten.values import replace
 from tests.unit.servers.processes import command_line, eventually, lives, session_members
 from tests.unit.servers.wheels import pinned_wheel
 

@@ -14,12 +14,13 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 BENCHMARK_LINES = 150
 
-LOW = {"types", "errors", "part", "programs", "sampling", "served"}
+LOW = {"types", "errors", "part", "programs", "sampling", "served", "values"}
 ALLOWED = {
     "part": set(),
     "programs": set(),
     "sampling": set(),
     "served": set(),
+    "values": set(),
     "types": {"part", "programs", "sampling", "served"},
     "errors": set(),
     "settings": LOW,

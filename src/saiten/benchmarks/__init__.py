@@ -15,9 +15,10 @@ A selector is one of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from msgspec import Struct
 
 from saiten.benchmarks.index import GROUPS, builtin, by_job_name, entry_points, group, is_variant
 from saiten.benchmarks.load import load_builtin, load_entry_point, load_file
@@ -30,8 +31,7 @@ __all__ = ["Selected", "find", "names", "select"]
 SUITE = "swallow"
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """A benchmark and the subsets of it that are wanted, in the benchmark's order."""
 
     benchmark: Benchmark

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
+
+from msgspec import Struct
 
 from saiten.benchmarks.extras import require_extras
 from saiten.benchmarks.load import USER_CODE_ERRORS, line_of, load_file
@@ -29,8 +30,7 @@ NEEDED = frozenset({"dataset", "document", "samples", "scorer", "verifier", "met
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something that is wrong, or looks wrong."""
 
     level: Level

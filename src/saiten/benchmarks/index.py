@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
+
+from msgspec import Struct
 
 from saiten.types import Language
 
@@ -25,8 +26,7 @@ SAMPLE = "sample_"
 DEMO_ALSO = ("humaneval",)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A benchmark file of this package."""
 
     name: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import traceback
-from dataclasses import replace
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from saiten.errors import UserError
 from saiten.types import Benchmark
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

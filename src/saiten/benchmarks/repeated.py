@@ -6,10 +6,10 @@ Source: reference/benchmarks.md §7.1, the forks of 2026: temperature 0.6, top_p
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from saiten.errors import UsageError
 from saiten.types import Benchmark, Duration, Sampling, SummaryRow
+from saiten.values import replace
 
 FORM = re.compile(r"(?P<base>.+)_N(?P<samples>[1-9]\d*)(?P<subset>:.+)?")
 MOST = 4096

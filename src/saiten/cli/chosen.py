@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from saiten.errors import UserError
 from saiten.types import Access, RunSpec, Sampling
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from saiten.models.provider_table import Provider

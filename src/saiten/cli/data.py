@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saiten.benchmarks import select
 from saiten.datasets import DataContext
 from saiten.errors import Exit, UsageError, UserError
+from saiten.values import replace
 
 if TYPE_CHECKING:
     import argparse

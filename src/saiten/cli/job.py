@@ -8,7 +8,6 @@ import socket
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from saiten.errors import Exit, Interrupted, SaitenError
 from saiten.evaluate import standing, starting
 from saiten.models.provider_table import find_provider
 from saiten.results.layout import Layout
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saiten.cli.submit import add_job_options, check_site, left_to_others, submit_all, works_of
 from saiten.errors import Exit, UserError
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from saiten.clusters.jobs import Known

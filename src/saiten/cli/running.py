@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from saiten.errors import EndpointError, Exit, Interrupted, UserError
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from saiten.cli.running import show
 from saiten.settings.options import add_options, check_ranges, given_options
 from saiten.types import Access, RunSpec
+from saiten.values import replace
 
 SHOWN_CHANGES = 20
 JUDGE_SPEC = ("judge_model", "judge_reasoning_effort")

@@ -7,13 +7,13 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saiten.cli.chosen import warn_of_temperature
 from saiten.cli.run import DEFAULT_BENCHMARKS, add_choices, chosen
 from saiten.errors import Exit, UsageError, UserError
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from saiten.clusters.estimate import Learnt, Work

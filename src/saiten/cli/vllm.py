@@ -26,13 +26,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
-    from dataclasses import replace
-
     from saiten.cli.running import execute, with_environment
     from saiten.models.provider_table import find_provider
     from saiten.results.layout import Layout
     from saiten.settings.legacy_vllm import read_open_model
     from saiten.types import Access, RunSpec
+    from saiten.values import replace
 
     check_old_options(args)
     tasks = read_tasks(args.tasks)

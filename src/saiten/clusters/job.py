@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from saiten.errors import UserError
 from saiten.part import Part
 from saiten.results.files import write_bytes, write_json
 from saiten.types import Access, RunSpec
+from saiten.values import replace
 
 STARTED = "SAITEN_JOB_STARTED"
 RESERVE_SHARE = 0.05

@@ -15,7 +15,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -23,6 +22,7 @@ import msgspec
 from saiten.clusters.local_queue import Job, Request, ensure, only_one, read_job
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, checked
 from saiten.clusters.services import NodeKind, Service
+from saiten.values import replace
 
 _NVIDIA_SMI_SECONDS = 30.0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from saiten.clusters.sites import find_service, open_scheduler
 from saiten.clusters.situation import GRACE_SECONDS, VANISHED, Evidence, Situation, State, situation
 from saiten.errors import UserError
 from saiten.results.files import write_json
+from saiten.values import replace
 
 FILE = "status.look.json"
 Opener = Callable[[Service, str], Scheduler]

@@ -9,12 +9,12 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from saiten.clusters.command import Answer, run
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, allowed, clock
 from saiten.clusters.services import Service
+from saiten.values import replace
 
 JOB_ID = re.compile(r"\d+(?:\[\d*\])?(?:\.[\w.-]+)?")
 GONE = re.compile(r"Unknown Job Id|finished", re.IGNORECASE)

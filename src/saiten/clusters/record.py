@@ -14,13 +14,14 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from saiten.results.files import write_json
+from saiten.values import replace
 
 FOLDER = "submissions"
 REPORT = ".report.json"

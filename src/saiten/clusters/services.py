@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from saiten.errors import UserError, suggestion
 from saiten.settings.described import read_block, read_by
 from saiten.settings.tree import Items, Node, Table, Text
 from saiten.settings.values import number_between, one_of, text, truth, whole_from, words
+from saiten.values import replace
 
 HOUR = 3600
 AMOUNT = number_between(0, 1e9, "a number from 0 on")

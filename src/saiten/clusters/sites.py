@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -22,6 +21,7 @@ from saiten.errors import UserError, suggestion
 from saiten.settings.described import nearest, read_block
 from saiten.settings.tree import Node, Table, Text
 from saiten.settings.yamlfile import read_yaml
+from saiten.values import replace
 
 FILE = "services.yaml"
 

@@ -10,11 +10,11 @@ import os
 import pwd
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from saiten.clusters.command import run
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, allowed, clock
 from saiten.clusters.services import Service
+from saiten.values import replace
 
 FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
 STATES = {

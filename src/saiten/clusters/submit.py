@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from saiten.clusters.job import JobFile, forwarded, told_access, write_job, write_script
@@ -15,6 +15,7 @@ from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, Scheduler
 from saiten.clusters.sites import place_of
 from saiten.errors import UserError
 from saiten.part import Part
+from saiten.values import replace
 
 LOGS = {
     "gridengine": ("{name}.o{id}", "{name}.e{id}"),

@@ -7,14 +7,14 @@ UTF-8. In the row stands where each is, and its SHA-256.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from saiten.errors import UserError
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A text on disk."""
 
     path: Path
@@ -36,8 +36,7 @@ class Stored:
         return data.decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A text in memory, in place of a stored one."""
 
     text: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from saiten.datasets import open_rows
@@ -14,6 +13,7 @@ from saiten.datasets.place import base_of, forget_commit
 from saiten.datasets.rows import jsonl_path, read_index
 from saiten.datasets.source import sha256_of
 from saiten.errors import UserError
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,8 +10,9 @@ Most datasets are one repository, with one split. Where subsets differ in that, 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

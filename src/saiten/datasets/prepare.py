@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from saiten.datasets.context import DataContext
 from saiten.datasets.layout import CARD, LayoutError, choose_files
@@ -101,8 +101,7 @@ def run_prepare(dataset: Dataset, subset: str, context: DataContext) -> None:
         raise UserError(answer.error)
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Struct, frozen=True):
     """One subset's files, and the source that has them."""
 
     source: Source

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from saiten.engine.execute import Executor, LazySandbox
 from saiten.engine.generate import Generator
@@ -29,6 +30,7 @@ from saiten.models.providers import Endpoint
 from saiten.results import manifest
 from saiten.served import ModelServer, Reached
 from saiten.types import Access, Generation, RunSpec
+from saiten.values import replace
 
 TICK_SECONDS = 0.5
 Verify = Callable[[Item, int], None]
@@ -49,8 +51,7 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Asking:
+class Asking(Struct, kw_only=True):
     """Brings every owed choice of a run to disk, as far as the endpoint and the signals allow."""
 
     spec: RunSpec

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from saiten.engine.lengths import MOST_TOKENS, KnownLengths
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
@@ -23,8 +24,7 @@ SAMPLED_PROMPTS = 8
 """Prompts of a subset that are looked at to guess the length of all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class Prices(Struct, frozen=True, kw_only=True):
     """What the answers and the judgements of a run cost. None: nothing is known, or nothing is asked there."""
 
     answers: Price | None

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.engine.crash import crash
 from saiten.engine.identity import program_identity
@@ -37,8 +38,7 @@ def execution_of(plan: BenchmarkPlan, document: Document, generation: Generation
 NO_CODE = Verdict(kind="execution", status="no_code", value=0.0)
 
 
-@dataclass(slots=True)
-class LazySandbox:
+class LazySandbox(Struct):
     """A sandbox that is built when it is first needed, and not at all when every verdict is known."""
 
     unsafe: bool
@@ -58,8 +58,7 @@ class LazySandbox:
             await self._sandbox.close()
 
 
-@dataclass(slots=True, kw_only=True)
-class Executor:
+class Executor(Struct, kw_only=True):
     """Executes stored answers of benchmarks that have a verifier."""
 
     sandbox: LazySandbox

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.engine.crash import crash
 from saiten.engine.plan import ANSWERED, FAILED, with_seed
@@ -26,8 +27,7 @@ OnStored = Callable[[Item, int, Generation], None]
 """Called with (item, repetition, generation) when an answer is stored."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Generator:
+class Generator(Struct, kw_only=True):
     """Runs the queue against one endpoint."""
 
     queue: WorkQueue

@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
 import msgspec
+from msgspec import Struct
 
 from saiten.engine.crash import crash
 from saiten.engine.record import RecordT, seal, unseal
@@ -25,8 +25,7 @@ from saiten.errors import UserError
 OFFSET_BITS = 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
+class Damage(Struct, frozen=True, kw_only=True):
     """A line that is not what was written."""
 
     path: Path

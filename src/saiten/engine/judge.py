@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.engine.crash import crash
 from saiten.engine.judgement import Due, Judgement, judgement_of, read_turns, unjudged, verdict_of
@@ -24,8 +25,7 @@ from saiten.models.client import Client
 from saiten.types import Generation, Outcome, Request, Verdict
 
 
-@dataclass(slots=True, kw_only=True)
-class Judging:
+class Judging(Struct, kw_only=True):
     """Judges stored answers of benchmarks that have a judge."""
 
     client: Client

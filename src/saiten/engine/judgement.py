@@ -7,12 +7,14 @@ judge model with its parameters. Equal answers are judged once; another judge, o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from saiten.engine.identity import judgement_identity
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
 from saiten.engine.record import JUDGE_UNPARSABLE, RATED, GenerationRecord
 from saiten.types import Document, Generation, Message, Verdict
+from saiten.values import replace
 
 ASKS = 2
 """A verdict that cannot be read is asked for once more."""
@@ -21,8 +23,7 @@ Due = tuple[BenchmarkPlan, SubsetPlan, int, int, int]
 """(plan, subset, document index, repetition, turn) of an answer to judge."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, frozen=True, kw_only=True):
     """A request to the judge about one turn of one choice."""
 
     document: Document

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from saiten.datasets import DataContext, Rows, open_rows, part_of, seeded_order
 from saiten.engine.identity import Identities
@@ -22,13 +23,13 @@ from saiten.part import Part
 from saiten.scoring.text import compatible_text
 from saiten.settings.precedence import sampling_sent
 from saiten.types import Benchmark, Document, Generation, Message, Outcome, RunSpec, Sampling, Usage, Verdict
+from saiten.values import replace
 
 NEVER_ASKED, FAILED, ANSWERED = 0, 1, 2
 NOTHING = Sampling()
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class SubsetPlan:
+class SubsetPlan(Struct, kw_only=True, eq=False):
     """The documents of one subset of one benchmark, and where their answers are."""
 
     benchmark: Benchmark
@@ -47,9 +48,9 @@ class SubsetPlan:
     turns: int = 1
     own_sampling: bool = False
     """Whether documents say their own sampling, so that a document must be built to know whether it is greedy."""
-    locations: array[int] = field(init=False)
+    locations: array[int] = field(default_factory=lambda: array("q"))
     """Journal location of each choice by `slot`, -1 where there is none."""
-    states: bytearray = field(init=False)
+    states: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
         first = self.document(0)
@@ -156,8 +157,7 @@ class SubsetPlan:
         return repetition if self.own else 0
 
 
-@dataclass(slots=True)
-class TokensUsed:
+class TokensUsed(Struct):
     """Tokens of recorded answers or judgements: what they cost is a price away."""
 
     input: float = 0.0
@@ -175,8 +175,7 @@ class TokensUsed:
             self.estimated += 1
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class BenchmarkPlan:
+class BenchmarkPlan(Struct, kw_only=True, eq=False):
     """One benchmark of a run: its subsets and its journals."""
 
     benchmark: Benchmark

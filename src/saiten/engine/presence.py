@@ -11,10 +11,10 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from saiten.engine.progress import STALE_SECONDS, Progress
 from saiten.errors import UserError
@@ -23,8 +23,7 @@ WORKING = {"starting", "serving", "generating", "draining", "verifying", "scorin
 LOOK_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True, kw_only=True):
     """What a progress file says of the process that writes it."""
 
     state: str

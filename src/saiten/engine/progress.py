@@ -9,9 +9,11 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from saiten.errors import UserError
 from saiten.models.load import Load
@@ -24,8 +26,7 @@ WRITE_SECONDS = 5.0
 STALE_SECONDS = 90.0
 
 
-@dataclass(slots=True)
-class BenchmarkProgress:
+class BenchmarkProgress(Struct):
     """Counters of one benchmark, in choices. Greedy copies count when the choice they copy is answered."""
 
     name: str
@@ -55,8 +56,7 @@ class BenchmarkProgress:
         self.output_tokens += generation.usage.output_tokens or 0
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """The state of a run, or of a part of it, for whoever wants to look."""
 
     part: Part = field(default_factory=Part)
@@ -152,7 +152,7 @@ class Progress:
             "tokens_per_second": round(tokens, 1),
             "eta_seconds": None if (eta := self.eta_seconds()) is None else round(eta),
             "benchmarks": {
-                name: {key: getattr(benchmark, key) for key in BenchmarkProgress.__slots__ if key != "name"}
+                name: {key: getattr(benchmark, key) for key in BenchmarkProgress.__struct_fields__ if key != "name"}
                 for name, benchmark in self.benchmarks.items()
             },
         }

@@ -10,7 +10,8 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.engine import lengths
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
@@ -21,8 +22,7 @@ REST_BIT = 1 << INDEX_BITS
 PLACE_SHIFT = INDEX_BITS + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One request to make: a turn of a document, for one or more repetitions that share its conversation."""
 
     plan: BenchmarkPlan

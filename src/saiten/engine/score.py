@@ -8,8 +8,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
 
 from saiten.engine.crash import crash
 from saiten.engine.execute import NO_CODE, execution_of
@@ -19,6 +20,7 @@ from saiten.engine.plan import FAILED, BenchmarkPlan, SubsetPlan
 from saiten.engine.record import JUDGE_UNPARSABLE, GenerationRecord
 from saiten.results.summary import BenchmarkResult, Evidence, MetricResult, ScoredDocument, SubsetResult
 from saiten.types import Choice, ChoiceScore, Document, Generation, Metric, Outcome, Verdict
+from saiten.values import replace
 
 EMPTY_WARNING = 0.01
 
@@ -41,12 +43,11 @@ class Column:
         """Whether any document lacks a choice."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What is counted and collected over one subset."""
 
     metrics: tuple[Metric, ...]
-    columns: dict[str, Column] = field(init=False)
+    columns: dict[str, Column] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)
     compared: Counter[str] = field(default_factory=Counter)
@@ -136,8 +137,7 @@ def metric_results(metrics: Sequence[Metric], tallies: Sequence[Tally]) -> tuple
     return tuple(results)
 
 
-@dataclass(slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, kw_only=True):
     """A document that the scorer was given and whose scores are not there yet."""
 
     subset: SubsetPlan

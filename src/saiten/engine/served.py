@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from saiten.engine.progress import Progress
 from saiten.engine.signals import StopRequest
@@ -50,8 +51,7 @@ class Worker(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Keeper:
+class Keeper(Struct, kw_only=True):
     """Keeps a server up."""
 
     server: ModelServer

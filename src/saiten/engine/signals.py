@@ -10,7 +10,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.errors import Exit
 
@@ -30,8 +31,7 @@ class StoppedNow(Exception):  # noqa: N818  # not an error: somebody asked
     """Ends every request in flight."""
 
 
-@dataclass(slots=True)
-class StopRequest:
+class StopRequest(Struct):
     """Whether and how this process was asked to stop."""
 
     draining: asyncio.Event = field(default_factory=asyncio.Event)

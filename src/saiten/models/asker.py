@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from saiten.errors import EndpointError, Exit
 from saiten.models.assemble import ended_choices, finished_choices
@@ -27,6 +28,7 @@ from saiten.models.retry import OUTAGE, Step, Tries
 from saiten.models.stats import Stats
 from saiten.models.transport import Answer, Sends
 from saiten.types import Generation, Message, Sampling
+from saiten.values import replace
 
 PROBE = (Message(role="user", content="1"),)
 """Something harmless and cheap to ask, to see whether anything is answered at all."""
@@ -40,8 +42,7 @@ SHORTFALLS = 2
 """Answers in a row with fewer choices than asked for, before fewer are asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """Choices of one conversation that are asked for in one HTTP request."""
 
     messages: tuple[Message, ...]
@@ -51,8 +52,7 @@ class Piece:
     """A guess of the length of an answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """One sending of a piece, and the state of things when it was sent."""
 
     number: int

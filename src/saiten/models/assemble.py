@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from saiten.models.failures import Failure, Kind
 from saiten.models.outcomes import read_choice
@@ -11,6 +10,7 @@ from saiten.models.reasoning import ReasoningParser
 from saiten.models.reply import RawChoice
 from saiten.models.transport import Answer
 from saiten.types import Generation, Outcome, Usage
+from saiten.values import replace
 
 
 def finished_choices(

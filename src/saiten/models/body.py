@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from saiten.errors import UserError
 from saiten.models.provider_table import ALL
 from saiten.models.providers import Endpoint
 from saiten.served import Reached
 from saiten.types import Message, Sampling, ServerSpec
+from saiten.values import replace
 
 RESERVED = frozenset({"model", "messages", "prompt", "n", "stream", "stream_options"})
 """Fields that are ours to set."""
@@ -38,8 +39,7 @@ REPEATING = {"min_pattern_size": 4, "max_pattern_size": 512, "min_count": 16}
 """What vLLM shall take for a loop: 64 tokens at least, so that a rule or a table's border is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Struct, frozen=True, kw_only=True):
     """How requests are put, apart from what they ask. Learnt in part, from refusals."""
 
     stream: bool = True

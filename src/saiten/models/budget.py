@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.errors import EndpointError, Exit
 from saiten.models.provider_table import Price
@@ -39,8 +40,7 @@ def cost_of(price: Price, input_tokens: float, output_tokens: float) -> float:
     return (price.input * input_tokens + price.output * output_tokens) / MILLION
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """What a run has cost, what is out on requests in flight, and the most that it may cost."""
 
     most: float | None = None
@@ -76,15 +76,13 @@ class Budget:
         self._changed.set()
 
 
-@dataclass(slots=True)
-class Bill:
+class Bill(Struct):
     """What one request is charged; until something else is known, all that it reserved."""
 
     cost: float
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """A budget at one endpoint's price."""
 
     budget: Budget

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -33,6 +32,7 @@ from saiten.models.stats import Stats
 from saiten.models.transport import Sends, Transport
 from saiten.served import Reached
 from saiten.types import Access, Generation, Outcome, Request, RunSpec, Sampling
+from saiten.values import replace
 
 LOOK_SECONDS = 10.0
 """How long a page of metrics may take: a busy server answers late."""

@@ -9,9 +9,10 @@ import ssl
 import sys
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from saiten.errors import UserError
 
@@ -21,8 +22,7 @@ MOST_PROXY_BYTES = 64 * 1024
 _P = TypeVar("_P", bound=asyncio.Protocol)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
+class Proxy(Struct, frozen=True, kw_only=True):
     """A proxy that the environment names."""
 
     host: str

@@ -10,10 +10,11 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from saiten.models.wire import Malformed, strict_json
 
@@ -53,8 +54,7 @@ class Kind(StrEnum):
     """No request of this run can succeed: key, model, quota, address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """A request that brought no answer."""
 
     kind: Kind
@@ -75,8 +75,7 @@ class Failure:
     """For FATAL: whether the same command can work later without a change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Struct, frozen=True, kw_only=True):
     """What of the request matters when its refusal is read."""
 
     n: int = 1
@@ -133,8 +132,7 @@ def page_title(text: str) -> str:
     return f"a web page, {one_line(title[1], 80)!r}" if title else f"a web page, {one_line(text, 80)!r}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorBody:
+class ErrorBody(Struct, frozen=True, kw_only=True):
     """What a server says about its refusal."""
 
     message: str = ""

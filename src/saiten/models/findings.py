@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from saiten.models.failures import Kind
 from saiten.models.probe import COUNTING, FREE, QUESTION, Heard, Prober, usable
@@ -24,16 +25,14 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One line of the report."""
 
     question: str
     answer: str
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """Everything that was found, and the entry for the provider table."""
 
     findings: list[Finding] = field(default_factory=list)

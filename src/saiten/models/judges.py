@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from saiten.errors import UserError
 from saiten.models.provider_table import find_provider
 from saiten.models.providers import JUDGE, Endpoint, checked_key, checked_url
 from saiten.types import Access, RunSpec, Sampling
+from saiten.values import replace
 
 DEFAULT_MODEL = "gpt-4o-2024-08-06"
 KEY = "JUDGE_API_KEY"
@@ -26,8 +28,7 @@ DATED = re.compile(r"(?:^|\D)(?:20\d\d-\d\d-\d\d|20\d{6}|\d{4})(?:\D|$)")
 MAX_TOKENS, THINKING_MAX_TOKENS = 4096, 32768
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeModel:
+class JudgeModel(Struct, frozen=True, kw_only=True):
     """All of a judge that can move a rating."""
 
     name: str

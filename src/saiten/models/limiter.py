@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.models.clock import Clock, LoopClock
 from saiten.models.rates import Allowance
@@ -27,8 +28,7 @@ PAID_START = 32
 PAID_MOST = 2048
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(Struct, frozen=True, kw_only=True):
     """Where the ceiling starts and how far it may go."""
 
     start: int

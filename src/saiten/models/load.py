@@ -8,7 +8,8 @@ when nothing waits. When the server throws running answers out for lack of memor
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 METRICS = "/../metrics"
 SECONDS = 1.0
@@ -42,8 +43,7 @@ CALM_LOOKS = 10
 """Looks without growth after a preemption."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Load(Struct, frozen=True, kw_only=True):
     """What a server says of itself; sums over its replicas."""
 
     running: int
@@ -77,8 +77,7 @@ def read_load(text: bytes) -> Load | None:
     )
 
 
-@dataclass(slots=True)
-class Steering:
+class Steering(Struct):
     """Decides the ceiling from one look after the other."""
 
     most: int

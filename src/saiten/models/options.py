@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from saiten.models.retry import RetryPolicy
 from saiten.models.transport import Limits
@@ -22,8 +23,7 @@ WIDE = 128
 """Choices that one request asks for, where nothing is known of a limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientOptions:
+class ClientOptions(Struct, frozen=True, kw_only=True):
     """What can be set. None: the client decides."""
 
     concurrency: int | None = None

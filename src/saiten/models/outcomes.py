@@ -15,7 +15,7 @@ the answer is incomplete; the client never brings such a choice here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from saiten.models.loops import find_loop
 from saiten.models.reasoning import ReasoningParser, Split
@@ -30,8 +30,7 @@ REPETITION = "repetition"
 """The finish_reason of a stream that we closed because it looped, and of one that vLLM ended for the same reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """What a raw choice says, once its reasoning is told from its answer."""
 
     outcome: Outcome

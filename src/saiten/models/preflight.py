@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from saiten.errors import EndpointError, Exit, suggestion
 from saiten.models import failures
@@ -19,8 +20,7 @@ PAUSE_SECONDS = 0.4
 SHOWN_MODELS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerInfo:
+class ServerInfo(Struct, frozen=True, kw_only=True):
     """What the endpoint told of itself."""
 
     models: tuple[str, ...] = ()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from saiten.errors import EndpointError
 from saiten.models.clock import Clock, LoopClock
@@ -30,8 +30,7 @@ COUNTING = "Write the numbers from 1 to 9, separated by commas, and nothing else
 FREE = "Write a random word."
 
 
-@dataclass(slots=True, kw_only=True)
-class Heard:
+class Heard(Struct, kw_only=True):
     """What one question brought: an answer or a failure."""
 
     failure: Failure | None = None

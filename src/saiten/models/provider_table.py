@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from saiten.errors import UserError, suggestion
 from saiten.settings.described import read_block, read_by
@@ -27,6 +29,7 @@ from saiten.settings.values import (
 )
 from saiten.settings.yamlfile import read_yaml
 from saiten.types import Sampling
+from saiten.values import replace
 
 BUILTIN = Path(__file__).parents[1] / "resources" / "providers.yaml"
 FILE = "providers.yaml"
@@ -34,8 +37,7 @@ ALL = "all"
 """In `refuses`: every generation parameter; only n and the reasoning effort are sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class Price(Struct, frozen=True, kw_only=True):
     """What a million tokens cost, in the user's currency."""
 
     input: float

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -17,8 +18,7 @@ LONGEST_SECONDS = 600.0
 """No header makes a run wait longer than this; a Retry-After says more where it must."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(Struct, frozen=True, kw_only=True):
     """What is left until the bucket has filled."""
 
     requests: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from saiten.models.wire import Completion, Malformed, Said, WireChoice, mend
 from saiten.types import Usage
@@ -37,8 +37,7 @@ class RawReply(msgspec.Struct, frozen=True, kw_only=True):
     """What the server calls this answer: one name, or it was put together of several."""
 
 
-@dataclass(slots=True)
-class _Parts:
+class _Parts(Struct):
     """What one choice has said so far."""
 
     text: list[str] = field(default_factory=list)

@@ -6,14 +6,14 @@ Pure: time and chance are given, nothing waits here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec import Struct, field
 
 from saiten.models.failures import Failure, Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """Limits. Every one is a bound: no sequence of failures can make a request go on for ever."""
 
     attempts: int = 6
@@ -52,8 +52,7 @@ class Step(Enum):
     """The choice has failed; the run goes on."""
 
 
-@dataclass(slots=True)
-class Tries:
+class Tries(Struct):
     """What one request has been through."""
 
     policy: RetryPolicy
@@ -122,8 +121,7 @@ class Tries:
         return random() * span
 
 
-@dataclass(slots=True)
-class Breaker:
+class Breaker(Struct):
     """Tells an endpoint that fails for everybody from requests that always fail.
 
     When `policy.breaker` distinct requests have failed with no success in between, the endpoint is `suspect`: the

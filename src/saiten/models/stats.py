@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.models.limiter import Limiter
 from saiten.models.rates import read_allowance
 
 
-@dataclass(slots=True)
-class Stats:
+class Stats(Struct):
     """Counters of one client. Exact: every HTTP request to the generation route is in `requests_sent`."""
 
     limiter: Limiter

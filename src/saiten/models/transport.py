@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from posixpath import normpath
 from typing import Protocol
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct, field
 
 from saiten.models import failures
 from saiten.models.connect import Connector, environment_proxy
@@ -24,6 +25,7 @@ from saiten.models.reply import RawReply, ReplyBuilder, read_reply
 from saiten.models.sse import EventStream
 from saiten.models.stats import Stats
 from saiten.models.wire import Malformed, decode_completion
+from saiten.values import replace
 
 LOOP_CHECK_EVENTS = 512
 """Chunks between two looks for a loop, where loops are cut."""
@@ -34,8 +36,7 @@ SMALL_BYTES = 16 * 1024 * 1024
 """Most bytes of an answer to a GET: some providers' list of models is long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of one request, seconds and bytes."""
 
     connect: float = 10.0
@@ -50,8 +51,7 @@ class Limits:
     """Idle connections are closed after this; servers of the uvicorn kind close theirs after 5 s."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """A reply, and when it came, on the loop's clock."""
 
     reply: RawReply
@@ -60,8 +60,7 @@ class Answer:
     ended: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True):
     """A response as it came."""
 
     status: int
@@ -151,8 +150,7 @@ class Reading:
         return True
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(Struct):
     """Ends requests that stall or last too long."""
 
     limits: Limits

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from saiten.report.text import columns_of, fit, pad, plain, wrap
 from saiten.results.summary import BenchmarkResult, Evidence, MetricResult, RunResult, SubsetResult
@@ -23,8 +24,7 @@ LEGEND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of the table and how it is to be shown."""
 
     cells: tuple[str, ...]

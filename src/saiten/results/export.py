@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from saiten import __version__
 from saiten.datasets import part_of
 from saiten.results.files import finite, write_json
@@ -245,7 +247,7 @@ def _benchmark(whole: BenchmarkResult) -> dict[str, Any]:
         "dataset_revisions": dict(whole.dataset_revisions),
         "notes": list(whole.notes),
         "configs": list(benchmark.dataset.configs),
-        "rows": [asdict(row) for row in benchmark.summary],
+        "rows": [msgspec.structs.asdict(row) for row in benchmark.summary],
         "evidence": evidence_values(whole.evidence),
         "metrics": _metrics(whole),
         "subsets": {
@@ -266,7 +268,7 @@ def _metrics(part: BenchmarkResult | SubsetResult) -> dict[str, Any]:
 
 def evidence_values(evidence: Evidence) -> dict[str, Any]:
     """Return the counts of choices, with their coverage."""
-    return {"coverage": evidence.coverage, "complete": evidence.complete, **asdict(evidence)}
+    return {"coverage": evidence.coverage, "complete": evidence.complete, **msgspec.structs.asdict(evidence)}
 
 
 def metric_values(metric: MetricResult, *, complete: bool) -> dict[str, Any]:

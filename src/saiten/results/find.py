@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from saiten.errors import UserError
 from saiten.results import manifest
 from saiten.results.layout import Layout, model_parts, safe_part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRun:
+class FoundRun(Struct, frozen=True, kw_only=True):
     """A run directory."""
 
     layout: Layout

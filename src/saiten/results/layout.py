@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from saiten.errors import UserError
 from saiten.types import Benchmark, RunSpec
@@ -97,8 +98,7 @@ def task_key(benchmark: Benchmark, subset: str) -> str:
     return f"{SUITE}|{task_name(benchmark, subset)}|0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """The folders of one run. Nothing is created here."""
 
     run: Path

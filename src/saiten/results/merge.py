@@ -7,10 +7,10 @@ are full ones, however old, unless it is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from saiten.results.files import finite
 from saiten.results.micro import micro_average
@@ -18,6 +18,7 @@ from saiten.results.row import COMPLETE, NOTHING, RowValue, listed
 from saiten.results.stored import ResultsFile, section
 from saiten.results.summary import Evidence, MetricResult, SubsetResult
 from saiten.types import Estimate, SummaryRow
+from saiten.values import replace
 
 FORMAT = 2
 """Of the block `saiten` in a results file."""
@@ -25,8 +26,7 @@ SPECIFIES = ("model_revision", "system_message", "sampling", "reasoning_parser",
 """What should be the same in all files of a run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMetric:
+class StoredMetric(Struct, frozen=True, kw_only=True):
     """A metric as `export.metric_values` wrote it."""
 
     compatible: bool
@@ -48,8 +48,7 @@ class StoredMetric:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPart:
+class StoredPart(Struct, frozen=True, kw_only=True):
     """A subset of a benchmark in a results file."""
 
     documents: int
@@ -62,8 +61,7 @@ class StoredPart:
         return SubsetResult(subset=subset, documents=self.documents, evidence=self.evidence, metrics=metrics)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredBenchmark:
+class StoredBenchmark(Struct, frozen=True, kw_only=True):
     """A benchmark in a results file: the whole, and its subsets where they have names."""
 
     documents: int
@@ -80,8 +78,7 @@ class StoredBenchmark:
         return self.subsets or {"": whole}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """What one results file tells."""
 
     benchmarks: Mapping[str, StoredBenchmark]
@@ -93,8 +90,7 @@ class Block:
     """Its name, which sorts by time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(Struct, frozen=True, kw_only=True):
     """One benchmark over all files."""
 
     name: str

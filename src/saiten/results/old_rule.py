@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from saiten.results.row import COMPLETE, NOTHING, RowValue, listed
 from saiten.results.rows import RULES, SUBSETS, Rule
@@ -27,8 +28,7 @@ MEANS = ("extractive_match", "humaneval_pass", "codegen_pass", "prompt_level", "
 RESAMPLES = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One row of a results file."""
 
     key: str

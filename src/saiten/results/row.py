@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 COMPLETE = "complete"
 NOT_RUN = "not run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowValue:
+class RowValue(Struct, frozen=True, kw_only=True):
     """What one row came to."""
 
     status: str

@@ -11,8 +11,9 @@ a year, which none of its results has.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from saiten.benchmarks.subjects import MMLU, MMLU_PRO, Categories, all_of
 
@@ -25,8 +26,7 @@ _NOT_TRANSLATED = frozenset(
 _ACCURACY = ("extractive_match",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """How a row follows from results files."""
 
     name: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from saiten.errors import UserError, suggestion
 
@@ -15,8 +16,7 @@ PREFIX = len("results_")
 STAMP = "%Y-%m-%dT%H-%M-%S.%f"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultsFile:
+class ResultsFile(Struct, frozen=True, kw_only=True):
     """One results file."""
 
     path: Path

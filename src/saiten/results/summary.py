@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from saiten.types import Benchmark, Choice, ChoiceScore, Document, Estimate, Message, RunSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """Counts of choices. `due` is what the run owes; shares are over `answered`."""
 
     due: int
@@ -45,8 +45,7 @@ class Evidence:
         return self.scored == self.due
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricResult:
+class MetricResult(Struct, frozen=True, kw_only=True):
     """One metric over a benchmark or a subset."""
 
     name: str
@@ -61,8 +60,7 @@ class MetricResult:
     """Whether it is about some of the documents only (a category)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubsetResult:
+class SubsetResult(Struct, frozen=True, kw_only=True):
     """One subset of a benchmark (the whole benchmark where it has none, under the name "")."""
 
     subset: str
@@ -71,8 +69,7 @@ class SubsetResult:
     metrics: tuple[MetricResult, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkResult:
+class BenchmarkResult(Struct, frozen=True, kw_only=True):
     """One benchmark: the micro average over all its documents, and each subset."""
 
     benchmark: Benchmark
@@ -91,8 +88,7 @@ class BenchmarkResult:
     """The model that judged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
+class RunResult(Struct, frozen=True, kw_only=True):
     """One run: all its benchmarks."""
 
     spec: RunSpec
@@ -114,8 +110,7 @@ class RunResult:
         return all(result.evidence.complete for result in self.benchmarks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredDocument:
+class ScoredDocument(Struct, frozen=True, kw_only=True):
     """One document with all that is known of it: what the details export and the score file are made of."""
 
     benchmark: str

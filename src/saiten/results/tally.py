@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from saiten.results.summary import ScoredDocument
 
@@ -15,8 +16,7 @@ HASH_BYTES = 8
 HASHES = ("hash_examples", "hash_full_prompts", "hash_input_tokens", "hash_cont_tokens")
 
 
-@dataclass(slots=True)
-class Moments:
+class Moments(Struct):
     """Running mean and sum of squared deviations.
 
     Source: B. P. Welford, Note on a method for calculating corrected sums of squares and products, 1962.
@@ -42,8 +42,7 @@ class Moments:
         return (self.squares / (self.n - 1) / self.n) ** 0.5 if self.n > 1 else None
 
 
-@dataclass(slots=True)
-class HashSum:
+class HashSum(Struct):
     """A hash of a set of texts that does not depend on their order: the sum of their hashes."""
 
     total: int = 0
@@ -58,8 +57,7 @@ class HashSum:
         return f"{self.total:0{2 * HASH_BYTES}x}"
 
 
-@dataclass(slots=True)
-class TaskTally:
+class TaskTally(Struct):
     """One task (subset of a benchmark)."""
 
     documents: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.scoring.choice_compatible import LETTERS, compatible_letter
 from saiten.scoring.text import answer, answer_text, compatible_text
@@ -13,8 +14,7 @@ Reader = Callable[[str, int], str | None]
 """Finds the letter that a text states, among so many."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceLetter:
+class ChoiceLetter(Struct, frozen=True):
     """Whether an answer names the right choice. `document.target` is the letter. Values of each choice:
 
     extractive_match: as the old system measured it (`choice_compatible`), of `compatible_text`.

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.scoring.choice_compatible import LETTERS
 
@@ -127,8 +128,7 @@ _LONE_LINE = re.compile(rf"{_OPEN}(?P<letter>[A-Za-z]){_CLOSE}[.。]?{_CLOSE}\s*
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(Struct, frozen=True):
     """What a statement names: a letter, or None where it names several or none of the choices."""
 
     letter: str | None

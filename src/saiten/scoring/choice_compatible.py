@@ -23,8 +23,9 @@ hostile answer cannot make it slow.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from saiten.types import Language
 
@@ -34,8 +35,7 @@ _FOLDS_TO_ASCII = "ſıİ"
 """Letters outside ASCII that case-insensitive matching takes for s and i."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Patterns:
+class _Patterns(Struct, frozen=True):
     anchors: tuple[tuple[str, re.Pattern[str]], ...]
     """(lower-case word that every match starts with, pattern from there), by priority."""
     start: re.Pattern[str]

@@ -8,7 +8,8 @@ is 6 s of processor time where the reference took 6 s of the clock for loading a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.programs import CasesProgram, Program
 from saiten.sandbox import predefined
@@ -20,8 +21,7 @@ CPU_SECONDS = 6.0
 _NOTE_CHARACTERS = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HumanEvalVerifier:
+class HumanEvalVerifier(Struct, frozen=True, kw_only=True):
     """Makes the program of an answer: its code as it is, without the prompt, against the document's tests.
 
     Reads `entry_point`, `test` and `prompt` of the document's extra.
@@ -47,8 +47,7 @@ class HumanEvalVerifier:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CasesVerifier:
+class CasesVerifier(Struct, frozen=True, kw_only=True):
     """Makes the program of an answer: its last code block, or all of it, against the document's inputs and outputs.
 
     Reads `function` (None: a script), `public` and `private` of the document's extra.
@@ -71,8 +70,7 @@ class CasesVerifier:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeScorer:
+class CodeScorer(Struct, frozen=True, kw_only=True):
     """Values of a choice that was executed.
 
     passed: as the reference measures: 1 if the tests passed, but for programs that its harness cannot run (REFUSED) and
@@ -90,8 +88,7 @@ class CodeScorer:
             yield tuple(_score(document, choice) for choice in choices)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CasesScorer:
+class CasesScorer(Struct, frozen=True, kw_only=True):
     """Values of a choice that was run on inputs.
 
     passed: as the reference measures, whose harness has a standard input without bytes, makes module variables local

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
+
 from saiten.errors import UserError
 from saiten.scoring.metrics import mean
 from saiten.scoring.statistics import bootstrap
@@ -16,8 +18,7 @@ from saiten.types import Choice, ChoiceScore, Document, Estimate, Metric, Scorab
 Arguments = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """How an instruction is checked, and the arguments that it cannot do without."""
 
     follows: Callable[[str, Arguments], bool]
@@ -59,8 +60,7 @@ class Instructions:
             yield tuple(_score(choice, instructions) for choice in choices)
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """An instruction of a document, with its arguments."""
 
     name: str

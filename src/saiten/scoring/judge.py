@@ -14,7 +14,8 @@ import ast
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.types import Document, JudgeTemplate, Message
 
@@ -107,8 +108,7 @@ def no_references(_document: Document) -> Sequence[str]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class Judge(Struct, frozen=True, kw_only=True):
     """Grades each turn of an answer from 1 to 10 (`types.AnswerJudge`). Templates are plain values, to be exchanged."""
 
     templates: Mapping[str, JudgeTemplate]

@@ -11,9 +11,9 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from saiten.scoring.math_exact import Gold, exact_verdict
 from saiten.scoring.math_protocol import Judged, Pair
@@ -27,8 +27,7 @@ REMEMBERED = 4096
 """Verdicts kept, so that equal answers to one document are computed once."""
 
 
-@dataclass(frozen=True, slots=True)
-class MathAnswer:
+class MathAnswer(Struct, frozen=True):
     r"""Whether an answer equals the gold answer mathematically. Values of each choice:
 
     extractive_match: as the old system measured it (`math_compatible`, `math_equality`), of `compatible_text`.
@@ -72,8 +71,7 @@ class MathAnswer:
                 yield _scores(waiting.popleft())
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Struct, frozen=True):
     """The verdicts on a choice's text as the old system read it, and as a careful reader does (None: no answer)."""
 
     compatible: Future[Judged]

@@ -9,9 +9,10 @@ to the workers. Never guesses: a verdict given here is the one that the workers 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
+
+from msgspec import Struct
 
 Gold = Literal["latex", "expression"]
 
@@ -30,8 +31,7 @@ _RATIONAL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ExactVerdict:
+class ExactVerdict(Struct, frozen=True):
     """What comparing the texts says."""
 
     equal: bool

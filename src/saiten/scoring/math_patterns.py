@@ -17,9 +17,10 @@ Source: reference measurement (lighteval 0.8.0 fork), checked against its record
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
+
+from msgspec import Struct
 
 Target = Literal["latex", "plain"]
 Priority = int
@@ -46,8 +47,7 @@ _OPERATORS = r"\+\-\*×/\^\(\)÷"
 _CURRENCY = re.escape("$€£¥₹₽₪₩₫฿₡₢₣₤₥₦₧₨₭₮₯₰₱₲₳₴₵₶₷₸₺₻₼₾₿")
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One way in which an answer is written."""
 
     target: Target

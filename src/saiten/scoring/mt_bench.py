@@ -8,14 +8,16 @@ where reasoning that never closed is no answer and gets the lowest rating. Inter
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
 
 from saiten.scoring.japanese_share import added, counts, reader, share_estimate
 from saiten.scoring.judge import LOWEST, UNREADABLE, NoLiteralError, compatible_rating
 from saiten.scoring.statistics import mean_estimate
 from saiten.scoring.text import answer_text, compatible_text
 from saiten.types import Choice, ChoiceScore, Document, Estimate, Generation, Metric, Scorable, SummaryRow, Verdict
+from saiten.values import replace
 
 CATEGORIES = ("coding", "extraction", "humanities", "math", "reasoning", "roleplay", "stem", "writing")
 OVERALL = "overall"
@@ -23,8 +25,7 @@ SCALE = 10.0
 NOTE_CHARACTERS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MtBenchScorer:
+class MtBenchScorer(Struct, frozen=True, kw_only=True):
     """Values of a choice, by turn:
 
     turn_1, turn_2: the rating that the old system reads from the judge's (first readable) text; -1 for none.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from saiten.scoring.metrics import careful, mean
 from saiten.scoring.open_qa_careful import plain, stated_answer
@@ -12,8 +13,7 @@ from saiten.scoring.text import answer, answer_text, compatible_text
 from saiten.types import Choice, ChoiceScore, Metric, Scorable
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAnswer:
+class OpenAnswer(Struct, frozen=True):
     """How near an answer is to the gold one, `document.target`. Values of each choice, in [0, 1]:
 
     exact_match, f1_score, llmjpeval_f1_score and, of the normalised answer, quasi_exact_match, f1_score_quasi,

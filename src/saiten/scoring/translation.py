@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from saiten.scoring import translation_words as words
 from saiten.scoring.chrf import CHRF_COUNTS, chrf, chrf_counts
@@ -30,8 +31,7 @@ INTO_JAPANESE = Extra(name="translation", modules=("janome", "nagisa", "sacreble
 INTO_ENGLISH = Extra(name="translation", modules=("sacrebleu",))
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(Struct, frozen=True):
     """How near a translation is to the reference, `document.target`. Values of each choice are counts:
 
     bleu_…: of the span that the old system read (`compatible_span` of `compatible_text`); no span counts as an empty

@@ -18,9 +18,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 _HEADER = struct.Struct("<IB")
 """Length of what follows, and whether the worker ends after it (it was interrupted and cannot trust itself)."""
@@ -36,8 +37,7 @@ class WorkerDiedError(Exception):
         self.timed_out = timed_out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What a worker may use."""
 
     cpu_seconds: int = 25
@@ -48,8 +48,7 @@ class Limits:
     """Address space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a worker answers. `retire`: it ends afterwards and another one is started when needed."""
 
     payload: bytes

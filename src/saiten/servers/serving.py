@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from saiten.servers.shape import ModelShape, read_shape
 from saiten.servers.source import ModelFiles
 from saiten.servers.versions import Environment, Facts, facts_of, find
 from saiten.types import RunSpec
+from saiten.values import replace
 
 START_SECONDS = 600.0
 GRACE_SECONDS = 10.0

@@ -11,7 +11,7 @@ documentation); `top_k`, `min_p` and `presence_penalty` are sent (it dropped the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from saiten.settings.tree import Node, Table, Text, is_nothing
 from saiten.settings.values import GENERATION, Read, whole_from
 from saiten.settings.yamlfile import read_yaml
 from saiten.types import Sampling
+from saiten.values import replace
 
 BASE = ("model", "model_name", "provider", "base_url", "api_key", "reasoning_parser")
 PARAMETERS = "generation_parameters"

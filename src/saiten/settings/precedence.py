@@ -8,11 +8,12 @@ Every value keeps the place that it comes from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from saiten.settings.model_settings import TARGETS, Block
 from saiten.types import Access, RunSpec, Sampling, ServerSpec, SettingsUsed
+from saiten.values import replace
 
 COMMAND_LINE = "command line"
 PROVIDER = "provider's entry"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from saiten.benchmarks import find
 from saiten.datasets import DataContext, open_rows, seeded_order
 from saiten.types import Document
+from saiten.values import replace
 from tests.helpers.derived import DERIVED
 from tests.helpers.mirror import REPOSITORIES, mirror_context
 

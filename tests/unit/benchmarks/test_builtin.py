@@ -51,7 +51,7 @@ SUMMARY = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_old_reservations_are_times_for_all_node_kinds_or_for_none(name: str) -> None:
-    times = [getattr(find(name).duration, kind) for kind in Duration.__slots__]
+    times = [getattr(find(name).duration, kind) for kind in Duration.__struct_fields__]
     if name.startswith("sample_") or name in NO_RESERVATION:
         assert set(times) == {None}
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from saiten.errors import UsageError
 from saiten.results.rows import OLD_ROWS
 from saiten.scoring.math import MathAnswer
 from saiten.types import Benchmark, Document
+from saiten.values import replace
 from tests.unit.benchmarks.golden import ROWS, own_document
 
 MATHEMATICS = ("math_100_ja", "polymath_ja", "aime", "aime_26")

@@ -427,7 +427,7 @@ def test_a_benchmark_that_a_pack_lacks_is_refused(pack: Pack) -> None:
 
 
 def test_a_document_without_its_fields_says_so(pack: Pack) -> None:
-    from dataclasses import replace
+    from saiten.values import replace
 
     bare = replace(find("math_500"), document=lambda _row: Document(id="1", turns=("q",)))
     with pytest.raises(KeyError, match="problem"):

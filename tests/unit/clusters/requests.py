@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from saiten.clusters.scheduler import JobRequest
 from saiten.clusters.services import Service
+from saiten.values import replace
 
 AWKWARD = ("a b", "ja|gpqa", "$HOME", "quote'\"", ";*")
 

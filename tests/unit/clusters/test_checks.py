@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from saiten.clusters.checks import check_service, file_system, free_gb, open_to_group
 from saiten.clusters.services import ABCI, LOCAL, TSUBAME, Service
+from saiten.values import replace
 
 ANYWHERE = replace(TSUBAME, file_systems=())
 

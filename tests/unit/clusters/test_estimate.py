@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from saiten.benchmarks import find
@@ -11,6 +9,7 @@ from saiten.clusters.estimate import SERVER_SECONDS, Learnt, Work, family, size
 from saiten.clusters.record import JobReport
 from saiten.clusters.services import TSUBAME, NodeKind
 from saiten.types import Duration
+from saiten.values import replace
 from tests.unit.clusters.test_record import submission
 
 NODE_Q = TSUBAME.node_kind("node_q")

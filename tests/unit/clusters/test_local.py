@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from saiten.clusters.local_queue import Job, Request, Started, choose, read_jobs
 from saiten.clusters.local_runner import started_ticks
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError
 from saiten.clusters.services import NodeKind
+from saiten.values import replace
 
 CPU = NodeKind(name="cpu")
 GPU = NodeKind(name="gpu_1", gpus=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from saiten.clusters.look import FILE, Look, look
 from saiten.clusters.record import folder_of, write_report, write_submission
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError
 from saiten.clusters.situation import GRACE_SECONDS, State
+from saiten.values import replace
 from tests.unit.clusters.made import NOW, heartbeat, report, submission, told
 
 

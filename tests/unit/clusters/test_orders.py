@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from saiten.clusters.submit import look_once, notice, submit
 from saiten.errors import UserError
 from saiten.results.layout import Layout
 from saiten.types import Access, RunSpec
+from saiten.values import replace
 
 WORKS = [Work(benchmark=find(name), samples=1, due=100, answered=40) for name in ("jmmlu", "math_500")]
 

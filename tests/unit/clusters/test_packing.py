@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from saiten.benchmarks import find
 from saiten.clusters.estimate import Expected, Work
 from saiten.clusters.packing import MOST_LINKS, Packed, Rules, Size, pack
+from saiten.values import replace
 
 HOUR = 3600
 RULES = Rules(limit=24 * HOUR, start=600.0)

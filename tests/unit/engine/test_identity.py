@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from saiten.engine.identity import Identities
 from saiten.types import Message, RunSpec, Sampling, ServerSpec
+from saiten.values import replace
 
 SPEC = RunSpec(model="m", benchmarks=("b",))
 MESSAGES = (Message(role="user", content="?"),)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from saiten.report.table import render
 from saiten.report.text import columns_of
 from saiten.results.summary import RunResult
 from saiten.types import RunSpec
+from saiten.values import replace
 from tests.unit.results.made import benchmark, benchmark_result, run_result
 
 COMPLETE = {"": [1.0] * 30 + [0.0] * 10}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from saiten.results.export import export_results, results_document
 from saiten.results.tally import TaskTally
 from saiten.types import Benchmark, RunSpec, Sampling
+from saiten.values import replace
 from tests.unit.results.made import benchmark, benchmark_result, layout, run_result, scored_document
 
 VALUES = {"24": [1.0, 0.0, 1.0], "25": [0.0, 0.0, 1.0, 0.0]}

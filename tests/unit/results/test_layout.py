@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from saiten.errors import UserError
 from saiten.results.layout import Layout, contained, model_parts, safe_part, timestamp
 from saiten.types import RunSpec, Sampling, ServerSpec
+from saiten.values import replace
 from tests.unit.results.made import benchmark
 
 SAFE = re.compile(r"(?![-.])[A-Za-z0-9._%-]{1,120}(?<!\.)\Z")
@@ -24,7 +24,7 @@ HOSTILE = [
 
 
 def spec(model: str = "org/model", **changes: object) -> RunSpec:
-    return replace(RunSpec(model=model, benchmarks=("jmmlu",)), **changes)  # type: ignore[arg-type]  # test fields
+    return replace(RunSpec(model=model, benchmarks=("jmmlu",)), **changes)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -8,7 +8,6 @@ For each program: its verdict, how long it took, whether a good program passed a
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import json
 import os
@@ -17,6 +16,8 @@ import socket
 import sys
 import time
 from pathlib import Path
+
+import msgspec
 
 from saiten.datasets.apart import Held
 from saiten.programs import CasesProgram, Program
@@ -114,7 +115,7 @@ async def main(layers: str, programs: dict[Path, str]) -> dict[str, object]:
             after = await sandbox.run(GOOD)
             end = world.state()
             found[path.stem] = {
-                "verdict": dataclasses.asdict(verdict),
+                "verdict": msgspec.structs.asdict(verdict),
                 "seconds": seconds,
                 "control": control,
                 "good sample after it": after.status,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from saiten.scoring.code import CodeScorer, HumanEvalVerifier
 from saiten.types import Choice, Document, Generation, Outcome, Verdict
+from saiten.values import replace
 
 DOCUMENT = Document(
     id="HumanEval/53",

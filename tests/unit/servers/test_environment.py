@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from saiten.servers.environment import (
     cache_directory,
     packaged_file,
 )
+from saiten.values import replace
 from tests.unit.servers.wheels import DATA, pinned_wheel
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from saiten.errors import EndpointError, UserError
 from saiten.servers import llamacpp_main
 from saiten.servers.llamacpp import Embedded, start_embedded
+from saiten.values import replace
 
 
 def start_and_stop(what: Embedded, directory: Path) -> None:

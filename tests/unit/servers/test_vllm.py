@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from saiten.servers.plan import make_plan
 from saiten.servers.versions import environments, find, installed, uv_settings
 from saiten.servers.vllm import BASE_TEMPLATE, Serve, environment, log_name, program_of, split_arguments
 from saiten.types import ServerSpec
+from saiten.values import replace
 
 GPUS = [Gpu(index=index, uuid=f"GPU-{index}", memory=94 * GIB) for index in ("2", "0")]
 

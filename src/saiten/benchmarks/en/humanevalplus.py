@@ -11,11 +11,10 @@ was meant.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from saiten.benchmarks.en.humaneval import PROMPT, ask, metrics
 from saiten.scoring.code import CodeScorer, HumanEvalVerifier
 from saiten.types import Benchmark, Dataset, Document, Duration, Extra, Row, Sampling, SummaryRow
+from saiten.values import replace
 
 BROKEN, MEANT = "_poly(*candidate(*inp), inp) <=", "abs(_poly(*inp, candidate(*inp))) <="
 """The comparison of HumanEval/32, and what it was meant to be."""

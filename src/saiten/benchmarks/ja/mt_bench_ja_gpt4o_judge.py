@@ -7,12 +7,11 @@ names of their own, so that it can stand beside another judge's.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from saiten.benchmarks.ja import mt_bench_ja
 from saiten.benchmarks.mt_bench import references
 from saiten.scoring.judge import Judge
 from saiten.scoring.mt_bench import mt_bench_rows
+from saiten.values import replace
 
 BENCHMARK = replace(
     mt_bench_ja.BENCHMARK,

@@ -6,10 +6,9 @@ Differs: as mt_bench_ja. It gives the same rows of the aggregated results, so ru
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from saiten.benchmarks.ja import mt_bench_ja
 from saiten.scoring.mt_bench import MtBenchScorer
+from saiten.values import replace
 
 CHARACTERS = 6144
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -20,6 +19,7 @@ from saiten.benchmarks.packs.sources import Checkout, TaskSource, commit_of
 from saiten.benchmarks.packs.texts import Hole, Scope, UnreadableError, returned
 from saiten.benchmarks.prompt import PLACEHOLDER
 from saiten.types import Benchmark
+from saiten.values import replace
 
 OF_OPTIONS = frozenset({"choices", "letters", "endings", "options"})
 

@@ -10,16 +10,17 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct, field
 
 from saiten.benchmarks.repeated import parse
 from saiten.errors import UsageError, UserError, suggestion
 from saiten.types import AnswerJudge, Benchmark, Document, JudgeTemplate, Row, RunSpec
+from saiten.values import replace
 
 if TYPE_CHECKING:
     from saiten.benchmarks import Selected
@@ -29,15 +30,13 @@ SUFFIX = ".json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where a field of the document stands in a prompt."""
 
     field: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
+class Template(Struct, frozen=True, kw_only=True):
     """A prompt: literal text, and places for the document's fields. No brace of the text means anything."""
 
     parts: tuple[str | Place, ...]
@@ -54,8 +53,7 @@ class Template:
         return "".join(part if isinstance(part, str) else fields[part.field] for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(Struct, frozen=True, kw_only=True):
     """The prompt of one benchmark."""
 
     templates: tuple[Template, ...]
@@ -68,8 +66,7 @@ class Prompt:
     """The judge's prompts by name, for benchmarks that are judged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pack:
+class Pack(Struct, frozen=True, kw_only=True):
     """A file of prompts."""
 
     name: str
@@ -109,7 +106,7 @@ class Pack:
 def _judged(judge: AnswerJudge | None, templates: Mapping[str, JudgeTemplate]) -> AnswerJudge | None:
     if judge is None or not templates:
         return judge
-    changed: AnswerJudge = replace(judge, templates={**judge.templates, **templates})  # type: ignore[type-var]  # a dataclass, as its protocol says
+    changed: AnswerJudge = replace(judge, templates={**judge.templates, **templates})
     return changed
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from saiten.benchmarks.packs.texts import Scope, UnreadableError, text_of
 from saiten.errors import UserError
@@ -18,8 +19,7 @@ TASKS = PACKAGE / "tasks" / "swallow"
 CONFIG = "LightevalTaskConfig"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Module:
+class Module(Struct, frozen=True, kw_only=True):
     """One source file."""
 
     path: Path
@@ -31,8 +31,7 @@ class Module:
     """Name -> module path and, for `from … import`, the name there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSource:
+class TaskSource(Struct, frozen=True, kw_only=True):
     """A task of the old system, and where its prompt is made."""
 
     name: str

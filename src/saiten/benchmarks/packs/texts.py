@@ -12,8 +12,11 @@ import copy
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+
+from saiten.values import replace
 
 STRIPS = ("strip", "lstrip", "rstrip")
 FILLS = ("substitute", "safe_substitute")
@@ -40,8 +43,7 @@ def located(path: Path) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+class Hole(Struct, frozen=True):
     """What a text has from elsewhere: an expression over the row."""
 
     node: ast.expr
@@ -53,8 +55,7 @@ Piece = tuple[str, str | None, str | None, str | None]
 Functions = Mapping[str, ast.FunctionDef]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Names and what was assigned to them: an expression, or a text that grew."""
 
     names: Mapping[str, ast.expr | Text]
