@@ -19,8 +19,12 @@ from tests.unit.sandbox import as_user
 
 
 def free_user() -> int:
-    """Return a user id that nobody has, and whose port (40000 + id modulo 1000: the attacks' choice) is free."""
-    for user in range(64001, 64900):
+    """Return a user id that nobody has, and whose port (40000 + id modulo 1000: the attacks' choice) is free.
+
+    Each test process beside this one looks elsewhere: a port is taken only later, while attacks run.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    for user in range(64001 + 100 * worker, 64900):
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 with socket.socket(socket.AF_INET, kind) as made:
