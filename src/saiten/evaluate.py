@@ -105,6 +105,7 @@ def evaluate(
             judge=judge,
             budget=budget,
         )
+        stack.callback(note_own_cost, asking)  # however it ends
         ask(asking)
         if not layout.manifest.exists():  # somebody removed the run directory under the run
             claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
@@ -202,6 +203,7 @@ def rescore(
             judge=judge,
             budget=opened_budget(None, judge, access, plans, directory),
         )
+        stack.callback(note_own_cost, asking)
         ask(asking)
         scores = [layout.scores(plan.benchmark) for plan in plans]
         before = keep_old_scores(scores)
@@ -353,20 +355,30 @@ def opened_budget(
     budget = run_budget(endpoint, judge, access, plans)
     told = (manifest.read(directory) or {}).get("cost")
     if budget is not None and told:
-        budget.spent = max(budget.spent, told["spent"])
+        budget.begin(max(budget.spent, told["spent"]), max(budget.estimated, told["estimated"]))
     return budget
 
 
 def cost_so_far(asking: Asking, layout: Layout) -> float | None:
     """Write what the run has cost into run.json and return it; what stands there, where nothing was asked."""
-    budget = asking.budget
-    if budget is None:
-        told = (manifest.read(layout.run) or {}).get("cost")
+    note_own_cost(asking)
+    told = (manifest.read(layout.run) or {}).get("cost")
+    if asking.budget is None:
         return told["spent"] if told else None
-    stored, _ = stored_cost(asking.plans, Prices.of(asking.endpoint, asking.judge))  # other shards have paid, too
-    budget.spent = max(budget.spent, stored)
-    manifest.note(layout.run, {"cost": {"spent": budget.spent, "estimated": budget.estimated}})
-    return budget.spent
+    budget = asking.budget
+    known = [(budget.spent, budget.estimated), stored_cost(asking.plans, Prices.of(asking.endpoint, asking.judge))]
+    known += [(told["spent"], told["estimated"])] if told else []  # with what other processes have paid meanwhile
+    spent, estimated = (max(values) for values in zip(*known, strict=True))
+    manifest.note(layout.run, {"cost": {"spent": spent, "estimated": estimated}})
+    return spent
+
+
+def note_own_cost(asking: Asking) -> None:
+    """Keep what this start has spent itself: starts of several processes add up."""
+    budget = asking.budget
+    if budget is not None and budget.spent > budget.earlier and (asking.directory / "run.json").exists():
+        spent, estimated = budget.spent - budget.earlier, budget.estimated - budget.earlier_estimated
+        manifest.note_cost(asking.directory, asking.progress.started, spent, estimated)
 
 
 def score_benchmark(plan: BenchmarkPlan, writer: DetailsWriter) -> BenchmarkResult:

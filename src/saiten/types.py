@@ -301,7 +301,9 @@ class SummaryRow(Struct, frozen=True, kw_only=True):
 
 
 class Duration(Struct, frozen=True, kw_only=True):
-    """How long the old system reserved for the benchmark, `HH:MM:SS` by node kind; None: its table has no figure.
+    """How long the old system reserved for the benchmark, `HH:MM:SS` by node kind; None: nobody knows.
+
+    Where its table has no figure that of a like benchmark stands, and the benchmark's file says so.
 
     One job ran one benchmark, the start of the model server included, whatever the model's size.
     Source: swallow-evaluation-instruct@807d53d3 scripts/qsub/conf/tasks_runtime.csv, and its fork of 2026 @07811478.

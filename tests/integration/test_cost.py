@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -43,6 +45,40 @@ def test_what_a_run_cost_is_told_everywhere(saiten: Saiten) -> None:
     assert json.loads((saiten.directory / "progress.json").read_text())["cost"] == pytest.approx(0.5)
     again = saiten("score", str(saiten.directory))
     assert "cost 0.5000" in again.stdout.splitlines()[0]
+
+
+def test_what_processes_beside_each_other_spend_adds_up(saiten: Saiten) -> None:
+    questions(saiten.folder, 5)
+    questions(saiten.folder, 3, name="other")
+    with server(Fault(delay=0.5)) as talking:
+        started = []
+        for name in ("quiz", "other"):
+            spec = {"model": "test-model", "provider": "vllm", "benchmarks": [f"{saiten.folder}/{name}.py"]}
+            told = {"spec": spec, "access": {"base_url": talking.base_url}, "part": {"name": name}, "key": name}
+            file = saiten.folder / f"{name}.job.json"
+            file.write_text(json.dumps({**told, "output": ".", "directory": ".", "walltime": 600}))
+            started.append(saiten.start("run", "--job", str(file)))
+        ends = [process.communicate(timeout=120) for process in started]
+        assert [process.returncode for process in started] == [0, 0], ends
+    assert saiten("aggregate", "test-model").returncode == 0
+    assert saiten.aggregated()["cost"]["spent"] == pytest.approx(0.8)
+    more = [questions(saiten.folder, 2, name="more")]
+    with server() as talking:
+        assert saiten.run(talking.base_url, more).returncode == 0
+    assert cost_of_run(saiten) == pytest.approx(1.0)
+
+
+def test_a_start_that_is_interrupted_keeps_what_it_spent(saiten: Saiten) -> None:
+    quiz = questions(saiten.folder, 6)
+    with server(Fault(ordinals=range(4, 100), hang=True)) as talking:
+        process = saiten.start(*saiten.run_arguments(talking.base_url, [quiz], "--max-tokens", "10"))
+        deadline = time.monotonic() + 60
+        while len(saiten.records()) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    (kept,) = (saiten.directory / "starts").glob("cost-*.json")
+    assert json.loads(kept.read_text())["spent"] == pytest.approx(0.6)  # two were in flight, and may be billed
 
 
 def test_more_than_the_limit_is_refused_before_anything_is_sent(saiten: Saiten) -> None:

@@ -29,6 +29,8 @@ from saiten.types import Benchmark
 __all__ = ["Selected", "find", "names", "select"]
 
 SUITE = "swallow"
+SOME = 8
+"""Names that a message lists."""
 
 
 class Selected(Struct, frozen=True):
@@ -48,7 +50,8 @@ def find(selector: str) -> Benchmark:
     """Return the one benchmark that `selector` names. UsageError where there is none, or more than one."""
     selected = select((selector,))
     if len(selected) != 1:
-        raise UsageError(f"{selector!r} names {len(selected)} benchmarks; name one")
+        them = ", ".join(one.benchmark.name for one in selected[:SOME]) + (", …" if len(selected) > SOME else "")
+        raise UsageError(f"{selector!r} names {len(selected)} benchmarks: {them}; name one")
     return selected[0].benchmark
 
 
@@ -182,7 +185,7 @@ def _subsets(benchmark: Benchmark, pattern: str | None, selector: str) -> list[s
         return [*(benchmark.default or known)]
     found = [subset for subset in known if fnmatchcase(subset, pattern)]
     if not found:
-        some = ", ".join([*known][:8]) + (f", … ({len(known)} in all)" if len(known) > 8 else "")
+        some = ", ".join([*known][:SOME]) + (f", … ({len(known)} in all)" if len(known) > SOME else "")
         has = f"there are: {some}" if any(known) else "it has none"
         raise UsageError(f"{selector!r}: {benchmark.name} has no subset {pattern!r}{suggestion(pattern, known)}; {has}")
     return found

@@ -55,7 +55,7 @@ def run_budget(
     if not prices.known:
         return None
     budget = Budget(most=access.max_cost)
-    budget.spent, budget.estimated = stored_cost(plans, prices)
+    budget.begin(*stored_cost(plans, prices))
     if access.max_cost is not None and not access.stop_at_cost:
         width = 1 if endpoint is None else first_width(endpoint, access)
         expected = expected_cost(plans, prices.answers, width) + expected_judging(plans, prices.judgements)

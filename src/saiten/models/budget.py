@@ -49,7 +49,15 @@ class Budget(Struct):
     reserved: float = 0.0
     estimated: int = 0
     """Requests whose usage was not told, so that their cost is an estimate."""
+    earlier: float = 0.0
+    """Of `spent`: by starts before this one."""
+    earlier_estimated: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self, spent: float, estimated: int) -> None:
+        """Take over what earlier starts have spent."""
+        self.spent = self.earlier = spent
+        self.estimated = self.earlier_estimated = estimated
 
     async def reserve(self, amount: float) -> None:
         """Set an amount aside; wait while requests in flight may leave enough.

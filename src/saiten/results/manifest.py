@@ -1,7 +1,8 @@
 """run.json: what a run directory belongs to, and how it came to be. Built from an allow-list; holds no secret.
 
 Several processes may start in the same moment, and the last to replace run.json would forget the others. So each start
-also writes a small file of its own into `starts/`, once, and whoever reads the manifest takes the union.
+also writes small files of its own into `starts/`, what it is and what it cost, and whoever reads the manifest takes the
+union and the sum.
 """
 
 from __future__ import annotations
@@ -90,6 +91,11 @@ def read(directory: Path) -> dict[str, Any] | None:
     parts.sort(key=lambda part: float(part["start"]["time"]))
     for part in parts:
         manifest["benchmarks"] = manifest.get("benchmarks", {}) | part["benchmarks"]
+    costs = [cost for path in (directory / STARTS).glob("cost-*.json") if (cost := _decoded(path)) is not None]
+    if costs:
+        told = manifest.get("cost") or {}  # at least: it may count what a killed start left in the record
+        added = {key: sum(cost[key] for cost in costs) for key in ("spent", "estimated")}
+        manifest["cost"] = {key: max(told.get(key, 0), value) for key, value in added.items()}
     starts = manifest.get("starts", [])
     manifest["starts"] = starts + [part["start"] for part in parts if part["start"] not in starts]
     return manifest
@@ -167,6 +173,12 @@ def note(directory: Path, facts: dict[str, Any]) -> None:
     found = read(directory)
     if found is not None:
         write_json(directory / "run.json", found | facts)
+
+
+def note_cost(directory: Path, started: float, spent: float, estimated: int) -> None:
+    """Keep what this process has spent since `started`, and of how many answers that is an estimate."""
+    name = f"cost-{socket.gethostname().split('.')[0]}-{os.getpid()}-{int(started * 1000):x}.json"
+    write_json(directory / STARTS / name, {"spent": spent, "estimated": estimated})
 
 
 def claim(

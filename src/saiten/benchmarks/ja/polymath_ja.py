@@ -4,6 +4,7 @@ Source: Qwen/PolyMath (hub, config ja, a split for each level), no licence state
 Reference measurement: the forks of 2026 (reference/benchmarks.md §7.1), task polymath_japanese:{low,medium,high,top}.
 Differs: the prompt is in our own words, with the same last line and, as in the reference, no word on reasoning. The
 score is the share of right answers; PolyMath's authors weight the levels. `accuracy` is our own careful comparison.
+The old table has no duration: twice that of `math_500`, which has as many problems, and easier ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from saiten.benchmarks.ja.math_100_ja import boxed
 from saiten.benchmarks.prompt import fill
 from saiten.scoring.math import MathAnswer
 from saiten.scoring.metrics import answered
-from saiten.types import Benchmark, Dataset, Document, Row, Sampling, SummaryRow
+from saiten.types import Benchmark, Dataset, Document, Duration, Row, Sampling, SummaryRow
 
 LEVELS = ("low", "medium", "high", "top")
 
@@ -60,6 +61,7 @@ BENCHMARK = Benchmark(
         *(SummaryRow(name=f"polymath_ja_{level}", metric="extractive_match", subsets=(level,)) for level in LEVELS),
         SummaryRow(name="polymath_ja", metric="extractive_match"),
     ),
+    duration=Duration(node_q="01:00:00", node_f="04:00:00", rt_HG="01:00:00", rt_HF="04:00:00"),
     source="Qwen/PolyMath; swallow-evaluation-instruct forks of 2026 polymath_japanese",
     license="none stated",
     differs="prompt in our own words, same answer line; `accuracy` is our own careful comparison",
