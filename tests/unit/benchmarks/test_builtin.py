@@ -22,7 +22,6 @@ from tests.unit.benchmarks.golden import FOLDER, OWN_ROWS, SHARED, own_document,
 
 NAMES = [*builtin()]
 SHIPPED = {"sample_choice_ja": 32, "sample_math": 26}
-NO_RESERVATION = {"polymath_ja", "ifbench", "ifeval"}
 """Not in the old table."""
 CODE = ("humaneval", "humanevalplus", "jhumaneval")
 DOCUMENTS = {"jmmlu": 7097, "math_500": 500} | dict.fromkeys(CODE, 164)
@@ -52,7 +51,7 @@ SUMMARY = {
 @pytest.mark.parametrize("name", NAMES)
 def test_the_old_reservations_are_times_for_all_node_kinds_or_for_none(name: str) -> None:
     times = [getattr(find(name).duration, kind) for kind in Duration.__struct_fields__]
-    if name.startswith("sample_") or name in NO_RESERVATION:
+    if name.startswith("sample_"):
         assert set(times) == {None}
     else:
         assert all(re.fullmatch(r"\d\d:[0-5]\d:[0-5]\d", time) for time in times), times
