@@ -167,7 +167,7 @@ def test_every_task_of_the_old_system_is_here(task: str) -> None:
 
 
 def test_find_wants_one_benchmark() -> None:
-    with pytest.raises(UsageError, match="'demo' names 3 benchmarks: .*humaneval; name one"):
+    with pytest.raises(UsageError, match=r"'demo' names 3 benchmarks: .*humaneval; name one"):
         find("demo")
 
 
