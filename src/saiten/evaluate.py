@@ -366,9 +366,12 @@ def cost_so_far(asking: Asking, layout: Layout) -> float | None:
     if asking.budget is None:
         return told["spent"] if told else None
     budget = asking.budget
-    known = [(budget.spent, budget.estimated), stored_cost(asking.plans, Prices.of(asking.endpoint, asking.judge))]
+    known: list[tuple[float, int]] = [
+        (budget.spent, budget.estimated),
+        stored_cost(asking.plans, Prices.of(asking.endpoint, asking.judge)),
+    ]
     known += [(told["spent"], told["estimated"])] if told else []  # with what other processes have paid meanwhile
-    spent, estimated = (max(values) for values in zip(*known, strict=True))
+    spent, estimated = max(one[0] for one in known), max(one[1] for one in known)
     manifest.note(layout.run, {"cost": {"spent": spent, "estimated": estimated}})
     return spent
 
