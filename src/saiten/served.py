@@ -53,7 +53,7 @@ class Reached:
     reasoning_parser: str | None = None
     """Parser for the text, where the server does not tell reasoning from answer itself."""
     slots: int | None = None
-    """Choices that it works on at the same time, where that is known."""
+    """Choices that all copies of the model work on at the same time, where that is known."""
     repetition_detection: bool = True
     """Whether this server can end answers that repeat themselves."""
     effort_in_template: bool = False

@@ -130,12 +130,14 @@ class FaultServer:
         usage: bool | Literal["always"] = True,
         folder: Path | None = None,
         port: int = 0,
+        slots: int | None = None,
     ) -> None:
         """`rate`: tokens per second of a bucket, above it 429. `close_idle`: seconds after which idle sockets close.
 
         `latency`: seconds before each answer; `gap`: seconds between events. `key`: the only API key that is let in.
         `max_n`: a larger n is refused with 400. `gives_n`: never more choices than that. `models`: ids of /models,
         None for a server that has no such route. `folder`: serve TLS with a self-signed certificate made there.
+        `slots`: works on so many requests at once, lets others wait, and tells it in /metrics as vLLM does.
         """
         self.script: Sequence[Fault] = script
         self.answer = answer
@@ -145,6 +147,8 @@ class FaultServer:
         self.latency = latency
         self.gap = gap
         self.key = key
+        self.slots = slots
+        self._working = asyncio.Semaphore(slots or 1 << 20)
         self.max_n = max_n
         self.gives_n = gives_n
         self.usage = usage
@@ -270,7 +274,8 @@ class FaultServer:
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
-            return await self._generation(writer, entry)
+            async with self._working:
+                return await self._generation(writer, entry)
         finally:
             self.in_flight -= 1
 
@@ -280,6 +285,11 @@ class FaultServer:
         elif path.endswith("/models") and self.models is not None:
             cards = [{"id": m, "object": "model"} if isinstance(m, str) else m for m in self.models]
             writer.write(_response(200, {"object": "list", "data": cards}))
+        elif path == "/metrics" and self.slots is not None:
+            running = min(self.slots, self.in_flight)
+            told = {"running": running, "waiting": self.in_flight - running}
+            page = "".join(f"vllm:num_requests_{name} {value}\n" for name, value in told.items())
+            writer.write(_response(200, page.encode()))
         else:
             writer.write(_response(404, {"detail": "Not Found"}))
         await writer.drain()

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("model")
     parser.add_argument("--port", type=int)
     parser.add_argument("--served-model-name")
+    parser.add_argument("--max-num-seqs", type=int)
     options, rest = parser.parse_known_args()
     print("served with", options.model, *rest, flush=True)
     fault = os.environ.get("SERVED_FAULT")
@@ -45,7 +46,8 @@ def main() -> int:
         script = [Fault(ordinals=range(5, 1_000_000), hang=True)]
     answer = both if os.environ.get("SERVED_JUDGES") else default_answer
     names = (options.served_model_name,)
-    with FaultServer(script, models=names, port=options.port, key=key, latency=latency, answer=answer):
+    slots = options.max_num_seqs
+    with FaultServer(script, models=names, port=options.port, key=key, latency=latency, answer=answer, slots=slots):
         time.sleep(1000)
     return 0
 

@@ -90,6 +90,8 @@ def test_the_model_is_served_asked_and_stopped_and_not_started_again_for_nothing
     assert facts["command"].endswith("--max-num-seqs 7")
     assert "--max-model-len 4096" in facts["command"]
     assert facts["start_seconds"] > 0
+    progress = run.json("progress.json")
+    assert (progress["state"], progress["running"], progress["server"]) == ("complete", 0, None)
     (log,) = run.directory.glob("saiten.vllm*")
     assert "served with" in log.read_text()
     assert not any(str(tmp_path / "publisher") in words for words in everybodys_command_lines())

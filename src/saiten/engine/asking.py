@@ -278,8 +278,7 @@ class Asking(Struct, kw_only=True):
     def _helpers(self, client: Client) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what goes on beside the asking until it is cancelled."""
         yield self._watch(client)
-        if client.endpoint.provider.own_server:
-            yield client.follow_load()
+        yield client.follow_load()
         if self.server is not None and not self.judges_itself:
             yield self._keep()
 
@@ -304,6 +303,7 @@ class Asking(Struct, kw_only=True):
                 await asyncio.sleep(TICK_SECONDS)
         finally:
             self._copy_counters(client)
+            self.progress.server = None  # what it said last is over
 
     def _copy_counters(self, client: Client) -> None:
         self.progress.running = client.limiter.in_flight

@@ -82,9 +82,11 @@ class Judging(Struct, kw_only=True):
         try:
             async with asyncio.TaskGroup() as group:
                 stopper = group.create_task(self.stop.watched(self._changed))
+                following = group.create_task(self.client.follow_load())
                 while (due := await self._next()) is not None:
                     await self._launch(group, due)
                 await self.stop.finish(stopper, lambda: self._active, self._changed, self.drain_seconds)
+                following.cancel()
         except* StoppedNow:
             pass
 

@@ -21,8 +21,8 @@ from saiten.models.body import check_extra_body, dropped, request_fields
 from saiten.models.budget import Account, Budget
 from saiten.models.clock import Clock, LoopClock
 from saiten.models.failures import Failure
-from saiten.models.limiter import OWN_MOST, Limiter, ceiling_range
-from saiten.models.load import METRICS, SECONDS, STRANGE, Load, Steering, read_load
+from saiten.models.limiter import OWN_BLIND, Limiter, ceiling_range
+from saiten.models.load import METRICS, SECONDS, STRANGE, Load, Steering, read_load, waiting_for
 from saiten.models.options import WIDE, ClientOptions, connection_room
 from saiten.models.preflight import ServerInfo, check_endpoint
 from saiten.models.providers import Endpoint
@@ -61,7 +61,9 @@ class Client:
         self.options = options or ClientOptions()
         self._clock = clock or LoopClock()
         given = self.options.concurrency or endpoint.provider.concurrency
-        limits = ceiling_range(paid=endpoint.paid, given=given, room=connection_room())
+        slots = self.options.slots
+        known = slots and slots + waiting_for(slots)
+        limits = ceiling_range(paid=endpoint.paid, given=given, room=connection_room(), known=known)
         self.limiter = Limiter(limits, self._clock)
         self.stats = Stats(self.limiter)
         self.load: Load | None = None
@@ -72,9 +74,10 @@ class Client:
     @classmethod
     def for_run(cls, endpoint: Endpoint, access: Access, spec: RunSpec, reached: Reached | None = None) -> Self:
         """Return the client of a run. `reached`: what is known of a server that was started for it."""
-        own, slots = endpoint.provider.own_server, reached.slots if reached else None
+        own = endpoint.provider.own_server
         options = ClientOptions(
-            concurrency=access.concurrency or slots,
+            concurrency=access.concurrency,
+            slots=reached.slots if reached else None,
             stall_seconds=access.stall_seconds,
             max_n=access.max_n,
             reasoning_parser=reached.reasoning_parser if reached else client_parser(spec.reasoning_parser, own=own),
@@ -144,27 +147,33 @@ class Client:
                 await self._asker.rehearse(*distinct)
 
     async def follow_load(self) -> None:
-        """Keep a server of ours full, by its own metrics, until cancelled. Returns where it has none of use."""
-        assert self._transport is not None, "the client is a context manager: enter it first"
-        steering = Steering(self.options.concurrency or OWN_MOST)
-        silent = 0
+        """Keep a server of ours full, by its own metrics, until cancelled. Returns where there are none of use."""
+        if not self.endpoint.provider.own_server:
+            return
+        limiter, silent = self.limiter, 0
+        steering = Steering(limiter.most, rising=self.options.slots is None)
         while silent < SILENT_LOOKS:
-            found = await self._transport.get(METRICS, LOOK_SECONDS)
-            load = read_load(found[1]) if not isinstance(found, Failure) and found[0] == 200 else None
-            if load is None and not isinstance(found, Failure) and STRANGE.search(found[1]):
-                self.stats.note(
-                    "the server's /metrics do not tell what runs and waits there (a version with other names?): at "
-                    f"most {self.limiter.ceiling} choices are in flight, or as --concurrency says"
-                )
-                return
-            silent = silent + 1 if load is None and self.load is None else 0
+            page = await self._metrics()
+            load = read_load(page)
             if load is not None:
                 self.load = load
-                limiter = self.limiter
-                wanted = steering.ceiling(load, in_flight=limiter.in_flight, ceiling=limiter.ceiling)
-                if wanted != limiter.ceiling:
-                    limiter.set_ceiling(wanted)
-            await self._clock.sleep(SECONDS)
+                limiter.steer(steering.ceiling(load, in_flight=limiter.in_flight, ceiling=limiter.ceiling))
+            elif STRANGE.search(page):
+                self.stats.note(
+                    "the server's /metrics do not tell what runs and waits there (a version with other names?): at "
+                    f"most {min(OWN_BLIND, limiter.most)} choices are in flight, or as --concurrency says"
+                )
+                break
+            silent += self.load is None
+            await self._clock.sleep(SECONDS if load is None else steering.pause)
+        if self.options.concurrency is None:
+            limiter.steer(OWN_BLIND)
+
+    async def _metrics(self) -> bytes:
+        """Return the page on which a server of ours tells its load; empty where it does not answer."""
+        assert self._transport is not None, "the client is a context manager: enter it first"
+        found = await self._transport.get(METRICS, LOOK_SECONDS)
+        return b"" if isinstance(found, Failure) or found[0] != 200 else found[1]
 
     async def generate(self, request: Request) -> list[Generation]:
         """Return exactly `request.n` generations, in the order of their index.

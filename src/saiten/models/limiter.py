@@ -1,7 +1,7 @@
 """How many choices may be in flight: slots, an adaptive ceiling, and the pause that all requests share.
 
 The ceiling moves by additive increase and multiplicative decrease, after a slow start that doubles it every round
-trip; a server of ours starts high enough to be saturated from the first second. An overload counts once for all
+trip. Where a server of ours tells its own load, that decides instead (`load.py`). An overload counts once for all
 requests that were sent before the ceiling last moved down: they all saw the same overload.
 
 A slot counts as one choice. Who asks for more slots than the ceiling has gets them when nothing else is in flight.
@@ -22,8 +22,10 @@ from saiten.models.rates import Allowance
 
 DECREASE = 0.5
 OWN_MOST = 4096
-OWN_START = 512
-"""Choices in flight to a server of ours: twice the sequences that vLLM runs at once by default on most cards."""
+OWN_START = 128
+"""Choices in flight to a server of ours at first, where nobody knows how many it works on: vLLM's smallest default."""
+OWN_BLIND = 512
+"""Most choices in flight to a server of ours that tells nothing: twice what vLLM runs at once on most cards."""
 PAID_START = 32
 PAID_MOST = 2048
 
@@ -35,10 +37,13 @@ class Range(Struct, frozen=True, kw_only=True):
     most: int
 
 
-def ceiling_range(*, paid: bool, given: int | None, room: int) -> Range:
-    """Return the range for an endpoint. `given`: the user's ceiling; `room`: connections that the process can open."""
-    most = min(given or (PAID_MOST if paid else OWN_START), room)
-    return Range(start=max(1, min(PAID_START if paid else most, most)), most=max(1, most))
+def ceiling_range(*, paid: bool, given: int | None, room: int, known: int | None = None) -> Range:
+    """Return the range for an endpoint.
+
+    `given`: the user's ceiling; `room`: connections that the process can open; `known`: with how many it is full.
+    """
+    most = min(given or (PAID_MOST if paid else OWN_MOST), room)
+    return Range(start=max(1, min(PAID_START if paid else known or OWN_START, most)), most=max(1, most))
 
 
 class Limiter:
@@ -49,6 +54,7 @@ class Limiter:
         self._most = limits.most
         self._level = float(limits.start)
         self._slow_start = limits.start < limits.most
+        self._steered = False
         self._in_flight = 0
         self._paused_until = 0.0
         self._held = False
@@ -66,6 +72,11 @@ class Limiter:
     def in_flight(self) -> int:
         """Slots that are taken."""
         return self._in_flight
+
+    @property
+    def most(self) -> int:
+        """Slots that there may ever be."""
+        return self._most
 
     @property
     def ceiling(self) -> int:
@@ -191,8 +202,8 @@ class Limiter:
         self._wake()
 
     def succeeded(self, slots: int = 1) -> None:
-        """Raise the ceiling, if it is what limits."""
-        if self._level >= self._most or self._in_flight < self._level / 2:
+        """Raise the ceiling, if it is what limits and nobody steers it."""
+        if self._steered or self._level >= self._most or self._in_flight < self._level / 2:
             return
         step = slots if self._slow_start else slots / self._level
         self._level = min(float(self._most), self._level + step)
@@ -207,10 +218,10 @@ class Limiter:
         self._level = max(1.0, min(self._level, max(1.0, float(self._in_flight))) * DECREASE)
         return True
 
-    def set_ceiling(self, slots: int) -> None:
-        """Set the ceiling to what a server of ours is full with, by its own word."""
-        self._level = float(max(1, slots))
-        self._most = max(self._most, slots)
+    def steer(self, slots: int) -> None:
+        """Set the ceiling to what a server of ours is full with, by its own word; answers do not raise it any more."""
+        self._steered = True
+        self._level = float(max(1, min(slots, self._most)))
         self._wake()
 
     def cap(self, most: int) -> None:

@@ -3,17 +3,22 @@
 A server is full when a little work waits in its queue. More waiting work gains nothing: it is lost when the server
 dies, and it makes the last answers late. So the ceiling follows the queue: down by what waits too much, up by a tenth
 when nothing waits. When the server throws running answers out for lack of memory (preemption), it is too many.
+
+At first nobody knows how much it holds: the ceiling rises by half at each look, and the looks follow each other fast,
+until the server has shown its limit once.
 """
 
 from __future__ import annotations
 
 import re
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 METRICS = "/../metrics"
 SECONDS = 1.0
 """Between two looks."""
+FIRST_SECONDS = 0.05
+"""Between the first looks, while the ceiling rises; where it does not, each pause is half as long again."""
 LINE = re.compile(
     rb"^(?:vllm:(?P<vllm>num_requests_running|num_requests_waiting|kv_cache_usage_perc|gpu_cache_usage_perc"
     rb"|num_preemptions_total|generation_tokens_total)"
@@ -82,26 +87,45 @@ class Steering(Struct):
 
     most: int
     """Never more than this."""
+    rising: bool = True
+    """Until the server was full once, where nobody knows how much it holds."""
+    pause: float = FIRST_SECONDS
+    """Seconds until the next look."""
     _preemptions: int | None = None
     _calm: int = 0
-    _crowded: bool = field(default=False)
+    _crowd: int | None = None
+    """How many ran at the last look, where too many waited beside them."""
 
     def ceiling(self, load: Load, *, in_flight: int, ceiling: int) -> int:
         """Return how many choices may be in flight from now on."""
+        found = self._ceiling(load, in_flight, ceiling)
+        self.pause = FIRST_SECONDS if self.rising and found > ceiling else min(SECONDS, self.pause * 1.5)
+        return found
+
+    def _ceiling(self, load: Load, in_flight: int, ceiling: int) -> int:
         preempted = self._preemptions is not None and load.preemptions > self._preemptions
         self._preemptions = load.preemptions
-        wanted = max(LEAST_WAITING, load.running // WAITING_SHARE)
+        wanted = waiting_for(load.running)
         crowded = load.waiting > 2 * wanted
-        twice, self._crowded = crowded and self._crowded, crowded
+        # Once may be the moment between arriving and being taken up, which lasts while more and more are running.
+        twice = crowded and self._crowd is not None and load.running <= self._crowd
+        self._crowd = load.running if crowded else None
         if preempted:
             self._calm = CALM_LOOKS
+            self.rising = False
             return max(1, min(ceiling, load.running))
         self._calm = max(0, self._calm - 1)
-        if twice:  # once may be the moment between arriving and being taken up
-            self._crowded = False
+        if twice:
+            self._crowd = None
+            self.rising = False
             return max(1, min(ceiling, load.running + wanted))
         # What the engine has not seen yet waits in front of it: its figures are those of its last step, a minute ago.
         seen = load.running + load.waiting >= in_flight - max(wanted, in_flight // UNSEEN_SHARE)
         if load.waiting < wanted and in_flight >= ceiling and seen and not self._calm:
-            return min(self.most, ceiling + max(wanted, ceiling // 10))
+            return min(self.most, ceiling + max(wanted, ceiling // (2 if self.rising else 10)))
         return ceiling
+
+
+def waiting_for(running: int) -> int:
+    """Return how many choices should wait beside so many that run."""
+    return max(LEAST_WAITING, running // WAITING_SHARE)

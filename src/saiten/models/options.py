@@ -28,6 +28,8 @@ class ClientOptions(Struct, frozen=True, kw_only=True):
 
     concurrency: int | None = None
     """Ceiling of choices in flight; None: adaptive."""
+    slots: int | None = None
+    """Choices that a server of ours works on at the same time, where that is known: so many are asked for at first."""
     stall_seconds: float | None = None
     """No byte for so long is a stalled request."""
     total_seconds: float = TOTAL_SECONDS

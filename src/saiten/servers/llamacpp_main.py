@@ -19,7 +19,7 @@ import time
 from typing import Any
 
 DRAIN_SECONDS = 3.0
-MOST_CONNECTIONS = 128
+MOST_CONNECTIONS = 160
 _ERRORS_AND_WARNINGS = 2
 
 

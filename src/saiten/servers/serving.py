@@ -112,6 +112,7 @@ class Serving:
         parsers = facts.parsers if facts else None
         parser = choose_parser(spec.reasoning_parser, files, config, parsers, self.is_ours, plain=plain)
         plan = make_plan(shape_of(files, config), visible_gpus(self.environ), served)
+        slots = vllm.sequences(served, plan)
         serve = vllm.Serve(
             model=str(files.folder or spec.model),
             name=spec.model,
@@ -127,7 +128,7 @@ class Serving:
             key_variable="VLLM_API_KEY",
             key=self.key,
             model=spec.model,
-            slots=served.slots or 0,
+            slots=slots or 0,
             log=self.logs / vllm.log_name(self.environ, _moment()),
             start_seconds=served.start_seconds or START_SECONDS,
             grace_seconds=GRACE_SECONDS,
@@ -139,6 +140,7 @@ class Serving:
             base_url="",
             api_key="",
             reasoning_parser=parser.client,
+            slots=slots,
             repetition_detection=facts is None or facts.repetition_detection,
             effort_in_template="reasoning_effort" in template and not plain,
             facts=_facts(plan, serve, facts),

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from saiten.errors import UsageError
@@ -86,6 +87,16 @@ def split_arguments(text: str | None) -> list[str]:
         if (reason := DECIDED.get(word.split("=")[0])) is not None:
             raise UsageError(f"--server-args may not hold {word.split('=')[0]}: {reason}")
     return words
+
+
+def sequences(spec: ServerSpec, plan: Plan) -> int | None:
+    """Return how many choices all copies of the model work on at the same time; None where vLLM decides."""
+    known = spec.slots
+    for word, following in pairwise([*split_arguments(spec.server_args), ""]):
+        name, _, value = word.replace("_", "-").partition("=")
+        if name == "--max-num-seqs" and (value or following).isdecimal():
+            known = int(value or following)
+    return known and known * plan.data
 
 
 def program_of(command: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saiten.models.limiter import OWN_START, PAID_MOST, PAID_START, Limiter, Range, ceiling_range
+from saiten.models.limiter import OWN_MOST, OWN_START, PAID_MOST, PAID_START, Limiter, Range, ceiling_range
 from tests.helpers.aio import in_loop
 from tests.helpers.fake_clock import FakeClock
 
@@ -19,18 +19,43 @@ def limiter(start: int, most: int | None = None, clock: FakeClock | None = None)
 @pytest.mark.parametrize(
     ("paid", "given", "room", "start", "most"),
     [
-        (False, None, 10_000, OWN_START, OWN_START),
+        (False, None, 10_000, OWN_START, OWN_MOST),
         (True, None, 10_000, PAID_START, PAID_MOST),
         (False, 8, 10_000, 8, 8),
         (True, 8, 10_000, 8, 8),
         (True, 500, 10_000, PAID_START, 500),
-        (False, 900, 10_000, 900, 900),
-        (False, None, 100, 100, 100),
+        (False, 900, 10_000, OWN_START, 900),
+        (False, None, 200, OWN_START, 200),
+        (False, None, 40, 40, 40),
         (True, None, 0, 1, 1),
     ],
 )
 def test_where_the_ceiling_starts_and_ends(paid: bool, given: int | None, room: int, start: int, most: int) -> None:
     assert ceiling_range(paid=paid, given=given, room=room) == Range(start=start, most=most)
+
+
+@pytest.mark.parametrize(("given", "start", "most"), [(None, 18, OWN_MOST), (4, 4, 4), (50, 18, 50)])
+def test_a_server_of_known_size_is_full_from_the_start(given: int | None, start: int, most: int) -> None:
+    assert ceiling_range(paid=False, given=given, room=10_000, known=18) == Range(start=start, most=most)
+
+
+@in_loop
+async def test_answers_do_not_raise_a_ceiling_that_the_server_steers() -> None:
+    slots = limiter(4, 100)
+    slots.steer(2)
+    for _ in range(10):
+        await slots.acquire()
+        slots.succeeded()
+        slots.release()
+    assert slots.ceiling == 2
+
+
+@in_loop
+async def test_steering_keeps_to_what_the_process_can_open() -> None:
+    slots = limiter(4, 100)
+    slots.cap(10)
+    slots.steer(50)
+    assert slots.ceiling == slots.most == 10
 
 
 @in_loop

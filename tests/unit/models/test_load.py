@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from saiten.models.client import Client
-from saiten.models.limiter import Limiter, Range
-from saiten.models.load import CALM_LOOKS, Load, Steering, read_load
+from saiten.models.limiter import OWN_BLIND, OWN_START, Limiter, Range
+from saiten.models.load import CALM_LOOKS, LEAST_WAITING, SECONDS, Load, Steering, read_load
 from saiten.models.provider_table import find_provider
 from saiten.models.providers import Endpoint
 
@@ -79,6 +79,34 @@ def test_a_little_waits_and_not_more(room: int, start: int) -> None:
     assert room < server.ceiling <= room + max(3, room // 4)
 
 
+@pytest.mark.parametrize(("room", "most_waiting"), [(16, 112), (128, 64), (256, 128), (1000, 500)])
+def test_the_first_looks_fill_a_server_that_holds_much_and_do_not_drown_one_that_holds_little(
+    room: int, most_waiting: int
+) -> None:
+    server, seconds, waiting = Server(room, OWN_START), 0.0, 0
+    while server.ceiling < room:
+        server.look()
+        seconds += server.steering.pause
+        waiting = max(waiting, server.ceiling - room)
+    assert seconds < 0.5
+    for _ in range(5):
+        server.look()
+        waiting = max(waiting, server.ceiling - room)
+    assert waiting <= most_waiting
+    assert server.ceiling <= room + max(LEAST_WAITING, room // 8)
+    for _ in range(20):
+        server.look()
+    assert server.steering.pause == SECONDS
+
+
+def test_a_wave_that_grows_into_the_batch_does_not_end_the_rise() -> None:
+    """Prompts are read for seconds: many wait, and at each look more of them run."""
+    steering = Steering(4096)
+    for running in (0, 10, 30, 60, 90):
+        assert steering.ceiling(Load(running=running, waiting=96 - running), in_flight=96, ceiling=96) == 96
+    assert steering.ceiling(Load(running=96, waiting=0), in_flight=96, ceiling=96) == 144
+
+
 def test_a_wave_that_is_just_being_taken_up_is_no_queue() -> None:
     server = Server(256, 300)
     steering, load = server.steering, Load(running=0, waiting=300)
@@ -102,12 +130,12 @@ def test_a_server_that_throws_answers_out_gets_fewer_and_rests() -> None:
 
 def test_waiting_requests_start_when_the_ceiling_rises() -> None:
     async def scenario() -> int:
-        limiter = Limiter(Range(start=1, most=1))
+        limiter = Limiter(Range(start=1, most=9))
         await limiter.acquire()
         waiting = asyncio.ensure_future(limiter.acquire())
         await asyncio.sleep(0)
         assert not waiting.done()
-        limiter.set_ceiling(3)
+        limiter.steer(3)
         await waiting
         return limiter.ceiling
 
@@ -131,6 +159,7 @@ def test_a_version_that_calls_its_figures_otherwise_is_told_and_not_steered_by()
                 return client.limiter.ceiling, list(client.stats.notes)
 
     ceiling, (note,) = asyncio.run(scenario())
+    assert ceiling == OWN_BLIND
     assert note.startswith("the server's /metrics do not tell what runs and waits there")
     assert f"at most {ceiling} choices are in flight" in note
 

@@ -10,7 +10,7 @@ from saiten.errors import UsageError, UserError
 from saiten.servers.gpus import GIB, Gpu
 from saiten.servers.plan import make_plan
 from saiten.servers.versions import environments, find, installed, uv_settings
-from saiten.servers.vllm import BASE_TEMPLATE, Serve, environment, log_name, program_of, split_arguments
+from saiten.servers.vllm import BASE_TEMPLATE, Serve, environment, log_name, program_of, sequences, split_arguments
 from saiten.types import ServerSpec
 from saiten.values import replace
 
@@ -71,6 +71,21 @@ def test_everything_that_the_user_says_is_on_the_command_line() -> None:
 def test_what_saiten_decides_may_not_stand_among_the_arguments(text: str) -> None:
     with pytest.raises(UsageError, match=f"may not hold {text.replace('=', ' ').split()[0]}: "):
         split_arguments(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "known"),
+    [
+        (ServerSpec(), None),
+        (ServerSpec(slots=16), 16),
+        (ServerSpec(slots=16, data_parallel=2), 32),
+        (ServerSpec(server_args="--enforce-eager --max-num-seqs 8"), 8),
+        (ServerSpec(slots=16, server_args="--max_num_seqs=8 -O0"), 8),
+        (ServerSpec(server_args="--max-num-seqs"), None),
+    ],
+)
+def test_what_the_copies_work_on_at_once_is_known_where_it_is_said(spec: ServerSpec, known: int | None) -> None:
+    assert sequences(spec, make_plan(None, [], spec)) == known
 
 
 def test_programs_are_named_as_people_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
