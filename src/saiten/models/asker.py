@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -111,6 +112,10 @@ class Asker:
         self._health = Health(endpoint, options.policy, limiter, clock, chance)
         self._numbers = itertools.count()
         self._names = Names()
+        self._sampling: Sampling | None = None
+        self._sampled_as: Form | None = None
+        self._fields: dict[str, Any] = {}
+        """How the last sampling was sent in the last form."""
         self._waiting = 0
         self._shortfalls = 0
 
@@ -198,7 +203,10 @@ class Asker:
 
     async def _send(self, piece: Piece, form: Form) -> Answer | Failure:
         assert self.transport is not None, "the client is a context manager: enter it first"
-        fields = sampling_fields(piece.sampling, self._endpoint, form)
+        if piece.sampling is not self._sampling or form is not self._sampled_as:  # most requests share both
+            self._fields = sampling_fields(piece.sampling, self._endpoint, form)
+            self._sampling, self._sampled_as = piece.sampling, form
+        fields = self._fields
         n = len(piece.indices)
         body = encode_body(piece.messages, fields, model=self._endpoint.model, n=n, form=form)
         sent = Sent(

@@ -70,6 +70,8 @@ class Client:
         """What a server of ours said last of its own work; None: it does not say."""
         self._asker = Asker(endpoint, self.options, self.limiter, self.stats, clock=self._clock, chance=chance)
         self._transport: Sends | None = None
+        self._checked: Sampling | None = None
+        """The last sampling that was found to be one that can be sent."""
 
     @classmethod
     def for_run(cls, endpoint: Endpoint, access: Access, spec: RunSpec, reached: Reached | None = None) -> Self:
@@ -184,10 +186,8 @@ class Client:
         tokens are divided by length of text, so that sums are the server's. A seed belongs to the first choice:
         choices that are asked for apart get the seed plus their index.
         """
-        check_extra_body(request.sampling)
-        where = f"the table's entry for {self.endpoint.provider.name}"
-        for name in dropped(request.sampling, self.endpoint):
-            self.stats.note(f"{name} is not sent: {self.endpoint.model} refuses or ignores it ({where})")
+        if request.sampling is not self._checked:  # most requests share one sampling object
+            self._check(request.sampling)
         found: dict[int, Generation] = {}
         fatal: EndpointError | None = None
         while fatal is None and (missing := [index for index in range(request.n) if index not in found]):
@@ -207,6 +207,14 @@ class Client:
             lost = Generation(outcome=Outcome.REQUEST_FAILED, error=str(fatal), started=self._clock.unix())
             found = dict.fromkeys(range(request.n), lost) | found
         return [found[index] for index in range(request.n)]
+
+    def _check(self, sampling: Sampling) -> None:
+        """Note what is not sent of these settings. Raises UserError if they cannot be sent."""
+        check_extra_body(sampling)
+        where = f"the table's entry for {self.endpoint.provider.name}"
+        for name in dropped(sampling, self.endpoint):
+            self.stats.note(f"{name} is not sent: {self.endpoint.model} refuses or ignores it ({where})")
+        self._checked = sampling
 
     @staticmethod
     def _piece(request: Request, indices: Sequence[int]) -> Piece:
