@@ -31,16 +31,29 @@ class Column:
     __slots__ = ("best", "known", "missing", "worst")
 
     def __init__(self, metric: Metric) -> None:
-        def empty() -> MutableSequence[Any]:
-            return array("d") if isinstance(metric.value, str) else []
-
-        self.known = empty()
+        self.known: MutableSequence[Any] = array("d") if isinstance(metric.value, str) else []
         """Values of documents with every choice scored."""
-        self.worst = empty()
-        """Values of all documents, missing choices at their worst; `best` likewise."""
-        self.best = empty()
+        self.worst: MutableSequence[Any] = self.known
+        """Values of all documents, missing choices at their worst; the same list until a choice is missing."""
+        self.best: MutableSequence[Any] = self.known
         self.missing = False
         """Whether any document lacks a choice."""
+
+    def add(self, value: Any) -> None:
+        """Take in a document with every choice."""
+        self.known.append(value)
+        if self.missing:
+            self.worst.append(value)
+            self.best.append(value)
+
+    def add_bounds(self, metric: Metric, have: list[Any], missing: int) -> None:
+        """Take in a document that lacks choices, as bad and as good as it can be."""
+        if not self.missing:
+            self.missing = True
+            self.worst, self.best = self.known[:], self.known[:]
+        if metric.worst is not None and metric.best is not None:
+            self.worst.append(metric.reduce([*have, *[metric.worst] * missing]))
+            self.best.append(metric.reduce([*have, *[metric.best] * missing]))
 
 
 class Tally(Struct):
@@ -64,18 +77,14 @@ class Tally(Struct):
                 continue
             have = [chosen(score, metric) for score in scores]
             column = self.columns[metric.name]
-            if not missing:
-                value = metric.reduce(have)
-                for kept in (column.known, column.worst, column.best):
-                    kept.append(value)
-                alone = value if isinstance(value, float) else metric.corpus([[value]]).value
-                if alone is not None:
-                    values[metric.name] = alone
+            if missing:
+                column.add_bounds(metric, have, missing)
                 continue
-            column.missing = True
-            if metric.worst is not None and metric.best is not None:
-                column.worst.append(metric.reduce([*have, *[metric.worst] * missing]))
-                column.best.append(metric.reduce([*have, *[metric.best] * missing]))
+            value = metric.reduce(have)
+            column.add(value)
+            alone = value if isinstance(value, float) else metric.corpus([[value]]).value
+            if alone is not None:
+                values[metric.name] = alone
         for metric in self.metrics:
             if metric.twin is not None and metric.name in values and metric.twin in values:
                 self.compared[metric.name] += 1
