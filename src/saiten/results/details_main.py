@@ -20,9 +20,11 @@ from saiten.errors import Exit, UserError
 from saiten.results.files import replacing
 from saiten.results.frames import ChoiceRow, DocumentRow, End, Opening, read_frames
 
-GROUP_BYTES = 3_000_000
-"""Text that is held before it is written, over all files."""
-GROUP_ROWS = 2_000
+ROWS_BYTES = 1_000_000
+"""Text that is held as Python objects, over all files, before it is packed into columns: a quarter of the memory."""
+GROUP_BYTES = 6_000_000
+"""Packed columns that are held before they are written as row groups, over all files. The writer keeps what it knows
+of each row group until the end: many small ones cost more memory than a few large ones hold."""
 Row = dict[str, Any]
 
 
@@ -33,15 +35,25 @@ class Sink:
         self._schema = schema
         self._writer = parquet.ParquetWriter(path, schema, compression="zstd", write_statistics=False)
         self.rows: list[Row] = []
+        self._packed: list[pa.RecordBatch] = []
+
+    def pack(self) -> int:
+        """Put the held rows into columns; return how many bytes these take."""
+        if not self.rows:
+            return 0
+        self._packed.append(pa.RecordBatch.from_pylist(self.rows, schema=self._schema))
+        self.rows.clear()
+        return int(self._packed[-1].nbytes)
 
     def flush(self) -> None:
-        """Write the held rows as a row group."""
-        if self.rows:
-            self._writer.write_table(pa.Table.from_pylist(self.rows, schema=self._schema))
-            self.rows.clear()
+        """Write what is packed as a row group."""
+        if self._packed:
+            self._writer.write_table(pa.Table.from_batches(self._packed, schema=self._schema))
+            self._packed.clear()
 
     def close(self) -> None:
         """Write the rest and the footer."""
+        self.pack()
         self.flush()
         self._writer.close()
 
@@ -54,7 +66,7 @@ class BenchmarkFiles:
         self._stack = contextlib.ExitStack()
         self._sinks: dict[str, Sink] = {}
         self._turns: dict[str, int] = {}
-        self._held = 0
+        self._held = self._packed = 0
         self._scores = self._open(opening.scores, scores_schema(opening.values))
 
     def _open(self, path: str, schema: pa.Schema) -> Sink:
@@ -78,10 +90,13 @@ class BenchmarkFiles:
                 sink = self._open(path, details_schema(self._opening.metrics, several=several, judged=judged))
             sink.rows.append(details_row(row, several=several))
         self._held += weight(row)
-        if self._held > GROUP_BYTES or len(self._scores.rows) > GROUP_ROWS:
+        if self._held > ROWS_BYTES:
+            self._packed += sum(sink.pack() for sink in self._sinks.values())
+            self._held = 0
+        if self._packed > GROUP_BYTES:
             for sink in self._sinks.values():
                 sink.flush()
-            self._held = 0
+            self._packed = 0
 
     def commit(self) -> None:
         """Finish all files and put them in place."""

@@ -158,10 +158,8 @@ def _settled(text: str) -> str:
     return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
 
 
-_WORDS = (
-    *("answer", "option", "choice", "alternative", "selection", r"\boxed"),
-    *("答", "正解", "結論", "選択肢は", "ものは", "のは"),
-)
+_ASCII_WORDS = ("answer", "option", "choice", "alternative", "selection", r"\boxed")
+_WORDS = (*_ASCII_WORDS, "答", "正解", "結論", "選択肢は", "ものは", "のは")
 _NEED_QUALIFIER = frozenset({"option", "choice", "alternative", "selection", "選択肢は", "ものは", "のは"})
 _LINK = {"english": _ENGLISH_LINK, "japanese": _JAPANESE_LINK}
 _CONDITION = {"english": _ENGLISH_CONDITION, "japanese": _JAPANESE_CONDITION}
@@ -173,7 +171,8 @@ def _last_statement(text: str) -> tuple[int, _Statement] | None:
     lowered = text.lower()
     if len(lowered) != len(text):
         lowered = text
-    places = {word: at for word in _WORDS if (at := lowered.rfind(word)) >= 0}
+    words = _ASCII_WORDS if lowered.isascii() else _WORDS
+    places = {word: at for word in words if (at := lowered.rfind(word)) >= 0}
     for _ in range(_PLACES):
         if not places:
             return None

@@ -31,7 +31,7 @@ from saiten.types import Language
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-_FOLDS_TO_ASCII = "ſıİ"
+_FOLDS_TO_ASCII = re.compile("[ſıİ]")
 """Letters outside ASCII that case-insensitive matching takes for s and i."""
 
 
@@ -103,7 +103,7 @@ def compatible_letter(text: str, language: Language, choices: int) -> str | None
     letters = LETTERS[:choices]
     patterns = _patterns(language, letters)
     lowered: str | None = text.lower()
-    if any(letter in text for letter in _FOLDS_TO_ASCII):
+    if not text.isascii() and _FOLDS_TO_ASCII.search(text):
         lowered = None
     for word, pattern in patterns.anchors:
         if letter := _last_anchored(text, lowered, word, pattern):

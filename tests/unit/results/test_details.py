@@ -141,7 +141,7 @@ def test_several_benchmarks_and_many_row_groups(tmp_path: Path) -> None:
         for made in (first, second):
             writer.begin(made, 1)
             for index in range(8):
-                writer.add(scored_document(made.name, index=index, texts=["x" * 500_000]))
+                writer.add(scored_document(made.name, index=index, texts=["x" * 2_500_000]))
     from pyarrow import parquet
 
     for made in (first, second):
