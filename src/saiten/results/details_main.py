@@ -96,6 +96,7 @@ class BenchmarkFiles:
         if self._packed > GROUP_BYTES:
             for sink in self._sinks.values():
                 sink.flush()
+            pa.default_memory_pool().release_unused()  # else what was freed between what is kept adds up
             self._packed = 0
 
     def commit(self) -> None:
