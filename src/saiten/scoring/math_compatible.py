@@ -20,8 +20,9 @@ from sympy import FiniteSet, Number
 from sympy.parsing import parse_expr
 
 from saiten.scoring.math_attempt import attempt
-from saiten.scoring.math_latex import normalized, parsed, percentage
+from saiten.scoring.math_latex import normalized, parsed
 from saiten.scoring.math_patterns import JOINED, Pattern, groups
+from saiten.scoring.math_reader import percentage
 
 Role = Literal["answer", "latex gold", "plain gold"]
 

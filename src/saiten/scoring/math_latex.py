@@ -1,8 +1,8 @@
 r"""LaTeX as the old system normalised and parsed it, on the installed latex2sympy2-extended.
 
 The old system used version 1.0.6. Later versions read some forms differently: several `\boxed{}`, "and"/"or",
-"percent", unit words without `\text`, a `\pm` without left side, capital letters. Here those forms are settled first,
-and the library does the rest.
+"percent", unit words without `\text`, a `\pm` without left side. Here those forms are settled first; what the parser
+makes of the rest is `math_reader`'s.
 
 Only worker processes import this module.
 
@@ -15,26 +15,28 @@ import re
 from functools import lru_cache
 from typing import Any, Literal
 
-from latex2sympy2_extended.latex2sympy2 import ConversionConfig, NormalizationConfig, latex2sympy, normalize_latex
+from latex2sympy2_extended.latex2sympy2 import NormalizationConfig, normalize_latex
 from math_verify.grader import should_treat_as_complex
-from sympy import Basic, EulerGamma, Mul, Rational, Symbol, UnevaluatedExpr, evaluate
+
+from saiten.scoring.math_reader import read
 
 _BASIC = NormalizationConfig(basic_latex=True, boxed="none")
 _REPAIRS = NormalizationConfig(basic_latex=False, malformed_operators=True, nits=True, boxed="none")
-_CONVERSION = ConversionConfig(lowercase_symbols=False)
 
 _BOX = re.compile(r"\\(?:boxed|fbox)")
 _BOX_SEPARATOR = re.compile(r"\s*(?:and|or|,)\s*")
 
 # Characters of the private use area stand in for what the library would treat otherwise, and keep its final strip off
 # the ends.
-_EDGE, _SEPARATOR, _PERCENT, _PCT = "\ue100", "\ue101", "\ue102", "\ue103"
+_EDGE, _SEPARATOR, _PERCENT, _PCT, _AND, _OR = "\ue100", "\ue101", "\ue102", "\ue103", "\ue104", "\ue105"
 _PROTECTED = (
     (re.compile(r"\\text{\s*(?:and|or)\s*}|(?<!\w)(?:and|or)(?!\w)"), _SEPARATOR),
+    (re.compile(r"(?<![a-zA-Z])and(?![a-zA-Z])"), _AND),
+    (re.compile(r"(?<![a-zA-Z])or(?![a-zA-Z])"), _OR),
     (re.compile(r"\\text{percent}|\s*percent"), _PERCENT),
     (re.compile(r"pct"), _PCT),
 )
-_RESTORED = str.maketrans({_EDGE: "", _SEPARATOR: ";", _PERCENT: r"\\%", _PCT: "pct"})
+_RESTORED = str.maketrans({_EDGE: "", _SEPARATOR: ";", _PERCENT: r"\\%", _PCT: "pct", _AND: "and", _OR: "or"})
 _EQUALS = re.compile(r"(?<![\\<!>])=")
 _TRAILING_TEXT = re.compile(r"(\\(?:text|mbox){.*?})(\^\d|\{\^\d\})?$")
 _ONE_SIDED = re.compile(r"(?:^|[({\[=,;<>+\-*/^_&|]|\\(?:in|leq?|geq?|neq?|cdot|times|[{(\[,;:!]))\s*\\(?:pm(?!b)|mp)")
@@ -94,24 +96,4 @@ def parsed(latex: str) -> Any:
     """Return normalised LaTeX as a sympy object. Raises whatever the parser raises on what it cannot read."""
     if _ONE_SIDED.search(latex):
         raise UnreadableError(latex)
-    value = latex2sympy(
-        latex,
-        is_real=not should_treat_as_complex(latex),
-        convert_degrees=False,
-        normalization_config=None,
-        conversion_config=_CONVERSION,
-    )
-    if not isinstance(value, Basic):
-        return value
-    changes = {held: held.args[0] for held in value.atoms(UnevaluatedExpr)}
-    if value.has(EulerGamma):
-        changes[EulerGamma] = Symbol("gamma", real=not should_treat_as_complex(latex))
-    if not changes:
-        return value
-    with evaluate(False):
-        return value.xreplace(changes)
-
-
-def percentage(value: Any) -> Any:
-    """Return `value` hundredths, not evaluated: as a percentage it is told apart from a number."""
-    return Mul(value, Rational(1, 100), evaluate=False)
+    return read(latex, is_real=not should_treat_as_complex(latex))
