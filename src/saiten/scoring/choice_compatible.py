@@ -72,7 +72,8 @@ def _patterns(language: Language, letters: str) -> _Patterns:
 def _last_anchored(text: str, lowered: str | None, word: str, pattern: re.Pattern[str]) -> str | None:
     """Return the letter of the last match of `pattern`.
 
-    A match that begins inside an earlier one ends at the same letter, so the last place that matches decides.
+    A match that begins inside an earlier one ends at the same letter, so the last place that matches decides; but not
+    where its F is the letter of the earlier one ("the final answer is Final answer is B" with six choices or more).
     """
     if lowered is None:
         found = None
@@ -82,7 +83,8 @@ def _last_anchored(text: str, lowered: str | None, word: str, pattern: re.Patter
     at = lowered.rfind(word)
     while at >= 0:
         if match := pattern.match(text, at):
-            return match["letter"]
+            taken = text[at] == "F" and text[:at].rstrip().removesuffix(":").endswith("is")
+            return _last_anchored(text, None, word, pattern) if taken else match["letter"]
         at = lowered.rfind(word, 0, at + len(word) - 1)
     return None
 

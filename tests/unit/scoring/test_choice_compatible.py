@@ -68,6 +68,12 @@ def test_japanese_answers_are_read_as_the_old_system_read_them(text: str, expect
     assert compatible_letter(text, "ja", 4) == expected
 
 
+def test_the_last_anchor_does_not_count_where_its_first_letter_was_an_answer() -> None:
+    text = "The final answer is\n\nFinal answer is:A"
+    assert compatible_letter(text, "en", 4) == "A"
+    assert compatible_letter(text, "en", 10) == "F"
+
+
 def slow_and_plain(text: str, language: Language, letters: str) -> str | None:
     """The rule as the module's docstring states it: every pattern over the whole text, the last occurrence counts."""
     letter = f"(?P<l>[{letters}])"
