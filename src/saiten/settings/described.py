@@ -6,8 +6,10 @@ Validation, templates and reference pages are read off the same class.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
+
+import msgspec
 
 from saiten.errors import suggestion
 from saiten.settings.tree import Node, Table, is_nothing
@@ -26,15 +28,14 @@ def readers(cls: type) -> dict[str, Read]:
     return {item.name: item.metadata["read"] for item in fields(cls) if "read" in item.metadata}
 
 
-@dataclass(slots=True)
-class BlockValues:
+class BlockValues(msgspec.Struct):
     """What a block says, before it is made an object."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    lines: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    lines: dict[str, str] = msgspec.field(default_factory=dict)
     """Key -> `file:line`."""
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 def read_block(cls: type, name: str, node: Node, *, retired: Mapping[str, str] | None = None) -> BlockValues:

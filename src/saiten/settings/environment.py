@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from saiten.errors import UserError, suggestion
 from saiten.settings.dotenv import Setting, read_settings
 from saiten.settings.options import field_docs
@@ -93,13 +95,12 @@ ALSO_KNOWN = frozenset(
 """Variables that saiten or its libraries read and the template leaves out."""
 
 
-@dataclass(slots=True)
-class CheckedEnvironment:
+class CheckedEnvironment(msgspec.Struct):
     """A `.env` file with everything that is wrong with it."""
 
-    environment: Environment = field(default_factory=Environment)
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    environment: Environment = msgspec.field(default_factory=Environment)
+    errors: list[str] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     def summary(self) -> list[str]:
         """Return one line for each variable; secrets are not shown."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from saiten.errors import Exit, UserError, suggestion
 from saiten.settings.arguments import BARE_KEY, parse_arguments
 from saiten.settings.tree import Node, Table, Text, is_nothing
@@ -85,12 +87,11 @@ def read_model_file(path: Path, prefixes: Mapping[str, str]) -> OldModel:
     return reading.finish(model, Exit.CONFIGURATION)
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """Collects what is wrong while a tree is read."""
 
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     def finish(self, model: OldModel, status: Exit) -> OldModel:
         """Return the model with the warnings, or raise all errors."""

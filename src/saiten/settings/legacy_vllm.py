@@ -7,8 +7,9 @@ Differs: the model is served over HTTP by a vLLM of its own environment, not ins
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from saiten.errors import Exit, UserError
 from saiten.settings.arguments import parse_arguments
@@ -29,8 +30,7 @@ NOT_NEEDED = (
 """Settings of the old program that have no meaning here, or one value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OldOpenModel:
+class OldOpenModel(Struct, frozen=True, kw_only=True):
     """What an old command line says of an open model."""
 
     name: str

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from saiten.errors import UserError, suggestion
 from saiten.settings.described import read_block, read_by
@@ -102,8 +104,7 @@ TARGETS: Mapping[str, tuple[str, str]] = {
 """Key -> where its value goes in a run's specification, and the field's name there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(msgspec.Struct, frozen=True, kw_only=True):
     """A named block: what it says and where."""
 
     name: str
@@ -120,13 +121,12 @@ class Block:
         return str(self.values.get("version") or "")
 
 
-@dataclass(slots=True)
-class Checked:
+class Checked(msgspec.Struct):
     """One file with everything that is wrong with it."""
 
     path: Path
-    blocks: dict[str, Block] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
+    blocks: dict[str, Block] = msgspec.field(default_factory=dict)
+    errors: list[str] = msgspec.field(default_factory=list)
 
     @property
     def warnings(self) -> list[str]:

@@ -8,8 +8,9 @@ Every value keeps the place that it comes from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from saiten.settings.model_settings import TARGETS, Block
 from saiten.types import Access, RunSpec, Sampling, ServerSpec, SettingsUsed
@@ -19,8 +20,7 @@ COMMAND_LINE = "command line"
 PROVIDER = "provider's entry"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """The values that one place names."""
 
     name: str
@@ -30,8 +30,7 @@ class Layer:
     """Key -> its own place, where that is known better than the layer's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class Value(Struct, frozen=True, kw_only=True):
     """A value and where it comes from."""
 
     value: Any

@@ -5,11 +5,10 @@ Nothing is typed yet. `yes`, `1e3` and `08` are texts here; the setting that rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """One value as it was written, without quotes."""
 
     text: str
@@ -19,16 +18,14 @@ class Text:
     """Quoted text is never a number, a truth value or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list."""
 
     items: tuple[Node, ...]
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Keys and values, in the order written, each key once."""
 
     entries: dict[str, Node] = field(default_factory=dict)
