@@ -20,6 +20,8 @@ from saiten.types import Message, Usage
 MILLION = 1_000_000
 UNKNOWN_TOKENS = 1_000.0
 """Output tokens that an answer is expected to have where nobody knows."""
+UNKNOWN_SURPLUS = 128.0
+"""Input tokens above the estimate, where no prompt was counted yet: a chat template may bring a system message."""
 HEADROOM = 2.0
 """A request reserves so many times the mean length of the answers so far, where no --max-tokens bounds it."""
 
@@ -97,6 +99,8 @@ class Account(Struct):
     price: Price
     _answers: int = 0
     _tokens: float = 0.0
+    _surplus: float | None = None
+    """Most input tokens that a prompt had above its estimate."""
 
     def expected(self, guess: float | None) -> float:
         """Return the output tokens that an answer may come to, where no limit is specified."""
@@ -109,7 +113,8 @@ class Account(Struct):
     ) -> AsyncIterator[Bill]:
         """Reserve the cost of a request and charge its bill afterwards."""
         output = max_tokens if max_tokens is not None else self.expected(guess)
-        amount = cost_of(self.price, prompt_tokens(messages), n * output)
+        surplus = UNKNOWN_SURPLUS if self._surplus is None else self._surplus
+        amount = cost_of(self.price, prompt_tokens(messages) + surplus, n * output)
         await self.budget.reserve(amount)
         bill = Bill(amount)
         try:
@@ -126,4 +131,6 @@ class Account(Struct):
         tokens = float(output) if output is not None else sum(map(about_tokens, said))
         self._answers += max(1, len(said))
         self._tokens += tokens
+        if asked is not None:
+            self._surplus = max(self._surplus or 0.0, asked - prompt_tokens(messages))
         return cost_of(self.price, prompt_tokens(messages) if asked is None else asked, tokens)

@@ -21,7 +21,7 @@ from saiten.models.body import check_extra_body, dropped, request_fields
 from saiten.models.budget import Account, Budget
 from saiten.models.clock import Clock, LoopClock
 from saiten.models.failures import Failure
-from saiten.models.limiter import OWN_BLIND, Limiter, ceiling_range
+from saiten.models.limiter import BLIND, OWN, PAID, Limiter, Range, ceiling_range
 from saiten.models.load import METRICS, SECONDS, STRANGE, Load, Steering, read_load, waiting_for
 from saiten.models.options import WIDE, ClientOptions, connection_room
 from saiten.models.preflight import ServerInfo, check_endpoint
@@ -40,6 +40,15 @@ SILENT_LOOKS = 5
 """Looks without an answer before a server is taken to have no metrics."""
 SERVED = replace(RetryPolicy(), outage_seconds=3600.0)
 """A server of ours that died is started again, which may take long; whoever starts it says when to give up."""
+
+
+def usual_range(endpoint: Endpoint, slots: int | None) -> Range:
+    """Return how many choices are in flight where the user says nothing. `slots`: ClientOptions.slots."""
+    if endpoint.paid:
+        return PAID
+    if not endpoint.provider.own_server:
+        return BLIND
+    return Range(start=slots + waiting_for(slots), most=OWN.most) if slots else OWN
 
 
 class Client:
@@ -61,9 +70,7 @@ class Client:
         self.options = options or ClientOptions()
         self._clock = clock or LoopClock()
         given = self.options.concurrency or endpoint.provider.concurrency
-        slots = self.options.slots
-        known = slots and slots + waiting_for(slots)
-        limits = ceiling_range(paid=endpoint.paid, given=given, room=connection_room(), known=known)
+        limits = ceiling_range(usual_range(endpoint, self.options.slots), given=given, room=connection_room())
         self.limiter = Limiter(limits, self._clock)
         self.stats = Stats(self.limiter)
         self.load: Load | None = None
@@ -163,13 +170,13 @@ class Client:
             elif STRANGE.search(page):
                 self.stats.note(
                     "the server's /metrics do not tell what runs and waits there (a version with other names?): at "
-                    f"most {min(OWN_BLIND, limiter.most)} choices are in flight, or as --concurrency says"
+                    f"most {min(BLIND.most, limiter.most)} choices are in flight, or as --concurrency says"
                 )
                 break
             silent += self.load is None
             await self._clock.sleep(SECONDS if load is None else steering.pause)
         if self.options.concurrency is None:
-            limiter.steer(OWN_BLIND)
+            limiter.steer(BLIND.most)
 
     async def _metrics(self) -> bytes:
         """Return the page on which a server of ours tells its load; empty where it does not answer."""

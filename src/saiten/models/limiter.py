@@ -21,13 +21,6 @@ from saiten.models.clock import Clock, LoopClock
 from saiten.models.rates import Allowance
 
 DECREASE = 0.5
-OWN_MOST = 4096
-OWN_START = 128
-"""Choices in flight to a server of ours at first, where nobody knows how many it works on: vLLM's smallest default."""
-OWN_BLIND = 512
-"""Most choices in flight to a server of ours that tells nothing: twice what vLLM runs at once on most cards."""
-PAID_START = 32
-PAID_MOST = 2048
 
 
 class Range(Struct, frozen=True, kw_only=True):
@@ -37,13 +30,18 @@ class Range(Struct, frozen=True, kw_only=True):
     most: int
 
 
-def ceiling_range(*, paid: bool, given: int | None, room: int, known: int | None = None) -> Range:
-    """Return the range for an endpoint.
+PAID = Range(start=32, most=2048)
+"""Choices in flight to an API."""
+OWN = Range(start=128, most=4096)
+"""To a server of ours that tells its load: at first the least that vLLM works on by default on any device."""
+BLIND = Range(start=512, most=512)
+"""To a server that costs nothing and tells nothing: twice what vLLM works on at once on most cards."""
 
-    `given`: the user's ceiling; `room`: connections that the process can open; `known`: with how many it is full.
-    """
-    most = min(given or (PAID_MOST if paid else OWN_MOST), room)
-    return Range(start=max(1, min(PAID_START if paid else known or OWN_START, most)), most=max(1, most))
+
+def ceiling_range(usual: Range, *, given: int | None, room: int) -> Range:
+    """Return the range for an endpoint. `given`: the user's ceiling; `room`: connections that the process can open."""
+    most = max(1, min(given or usual.most, room))
+    return Range(start=min(usual.start, most), most=most)
 
 
 class Limiter:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from saiten.errors import EndpointError, Exit
-from saiten.models.budget import Account, Budget, about_tokens, cost_of
+from saiten.models.budget import UNKNOWN_SURPLUS, Account, Budget, about_tokens, cost_of
 from saiten.models.provider_table import Price
 from saiten.types import Message, Usage
 from tests.helpers.aio import in_loop
@@ -61,7 +61,7 @@ async def test_everybody_who_waits_is_let_go_when_the_money_is_gone() -> None:
 async def test_without_a_limit_everything_is_counted_and_nothing_waits() -> None:
     account = Account(Budget(), PRICE)
     async with account.paying(ASKED, 2, 50, None) as bill:
-        assert bill.cost == pytest.approx(cost_of(PRICE, 104, 100))
+        assert bill.cost == pytest.approx(cost_of(PRICE, 104 + UNKNOWN_SURPLUS, 100))
         bill.cost = account.charge(Usage(input_tokens=100, output_tokens=60), ASKED, ["a", "b"])
     assert account.budget.spent == pytest.approx(0.0007)
     assert (account.budget.reserved, account.budget.estimated) == (0.0, 0)
@@ -73,10 +73,10 @@ async def test_an_answer_that_never_came_is_charged_in_full_unless_it_is_known_t
     with pytest.raises(RuntimeError):
         async with account.paying(ASKED, 1, 100, None):
             raise RuntimeError
-    assert account.budget.spent == pytest.approx(cost_of(PRICE, 104, 100))
+    assert account.budget.spent == pytest.approx(cost_of(PRICE, 104 + UNKNOWN_SURPLUS, 100))
     async with account.paying(ASKED, 1, 100, None) as bill:
         bill.cost = 0.0
-    assert account.budget.spent == pytest.approx(cost_of(PRICE, 104, 100))
+    assert account.budget.spent == pytest.approx(cost_of(PRICE, 104 + UNKNOWN_SURPLUS, 100))
 
 
 def test_unknown_usage_is_estimated_from_the_texts_and_said() -> None:
@@ -91,3 +91,18 @@ def test_what_an_answer_may_come_to_follows_those_that_came() -> None:
     assert account.expected(50) == 50
     account.charge(Usage(input_tokens=1, output_tokens=600), ASKED, ["a", "b"])
     assert account.expected(50) == 600
+
+
+@in_loop
+async def test_prompts_that_came_to_more_than_their_estimate_are_reserved_for() -> None:
+    """SmolLM2's chat template puts a system message of 27 tokens before every question."""
+    budget = Budget(most=1.0)
+    account = Account(budget, PRICE)
+    async with account.paying(ASKED, 1, 10, None) as bill:
+        assert bill.cost == pytest.approx(cost_of(PRICE, 104 + UNKNOWN_SURPLUS, 10))
+    account.charge(Usage(input_tokens=200, output_tokens=1), ASKED, ["x"])
+    async with account.paying(ASKED, 1, 10, None) as bill:
+        assert bill.cost == pytest.approx(cost_of(PRICE, 200, 10))
+    account.charge(Usage(input_tokens=3, output_tokens=1), ASKED, ["x"])
+    async with account.paying((*ASKED, *ASKED), 1, 10, None) as bill:
+        assert bill.cost == pytest.approx(cost_of(PRICE, 304, 10))

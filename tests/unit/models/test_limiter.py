@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saiten.models.limiter import OWN_MOST, OWN_START, PAID_MOST, PAID_START, Limiter, Range, ceiling_range
+from saiten.models.client import usual_range
+from saiten.models.limiter import BLIND, OWN, PAID, Limiter, Range, ceiling_range
 from tests.helpers.aio import in_loop
+from tests.helpers.asking import endpoint
 from tests.helpers.fake_clock import FakeClock
 
 
@@ -17,26 +19,31 @@ def limiter(start: int, most: int | None = None, clock: FakeClock | None = None)
 
 
 @pytest.mark.parametrize(
-    ("paid", "given", "room", "start", "most"),
+    ("usual", "given", "room", "start", "most"),
     [
-        (False, None, 10_000, OWN_START, OWN_MOST),
-        (True, None, 10_000, PAID_START, PAID_MOST),
-        (False, 8, 10_000, 8, 8),
-        (True, 8, 10_000, 8, 8),
-        (True, 500, 10_000, PAID_START, 500),
-        (False, 900, 10_000, OWN_START, 900),
-        (False, None, 200, OWN_START, 200),
-        (False, None, 40, 40, 40),
-        (True, None, 0, 1, 1),
+        (OWN, None, 10_000, 128, 4096),
+        (PAID, None, 10_000, 32, 2048),
+        (BLIND, None, 10_000, 512, 512),
+        (OWN, 8, 10_000, 8, 8),
+        (PAID, 8, 10_000, 8, 8),
+        (PAID, 500, 10_000, 32, 500),
+        (OWN, 900, 10_000, 128, 900),
+        (BLIND, 900, 10_000, 512, 900),
+        (OWN, None, 200, 128, 200),
+        (OWN, None, 40, 40, 40),
+        (PAID, None, 0, 1, 1),
     ],
 )
-def test_where_the_ceiling_starts_and_ends(paid: bool, given: int | None, room: int, start: int, most: int) -> None:
-    assert ceiling_range(paid=paid, given=given, room=room) == Range(start=start, most=most)
+def test_where_the_ceiling_starts_and_ends(usual: Range, given: int | None, room: int, start: int, most: int) -> None:
+    assert ceiling_range(usual, given=given, room=room) == Range(start=start, most=most)
 
 
-@pytest.mark.parametrize(("given", "start", "most"), [(None, 18, OWN_MOST), (4, 4, 4), (50, 18, 50)])
-def test_a_server_of_known_size_is_full_from_the_start(given: int | None, start: int, most: int) -> None:
-    assert ceiling_range(paid=False, given=given, room=10_000, known=18) == Range(start=start, most=most)
+def test_what_is_usual_depends_on_who_answers() -> None:
+    own = endpoint("http://127.0.0.1:9/v1")
+    assert usual_range(own, None) == OWN
+    assert usual_range(own, 16) == Range(start=18, most=OWN.most)
+    assert usual_range(endpoint("http://127.0.0.1:9/v1", "custom"), None) == BLIND
+    assert usual_range(endpoint("https://llm.example.org/v1", "openai", "key"), None) == PAID
 
 
 @in_loop

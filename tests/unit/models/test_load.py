@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from saiten.models.client import Client
-from saiten.models.limiter import OWN_BLIND, OWN_START, Limiter, Range
+from saiten.models.limiter import BLIND, OWN, Limiter, Range
 from saiten.models.load import CALM_LOOKS, LEAST_WAITING, SECONDS, Load, Steering, read_load
 from saiten.models.provider_table import find_provider
 from saiten.models.providers import Endpoint
@@ -83,7 +83,7 @@ def test_a_little_waits_and_not_more(room: int, start: int) -> None:
 def test_the_first_looks_fill_a_server_that_holds_much_and_do_not_drown_one_that_holds_little(
     room: int, most_waiting: int
 ) -> None:
-    server, seconds, waiting = Server(room, OWN_START), 0.0, 0
+    server, seconds, waiting = Server(room, OWN.start), 0.0, 0
     while server.ceiling < room:
         server.look()
         seconds += server.steering.pause
@@ -159,7 +159,7 @@ def test_a_version_that_calls_its_figures_otherwise_is_told_and_not_steered_by()
                 return client.limiter.ceiling, list(client.stats.notes)
 
     ceiling, (note,) = asyncio.run(scenario())
-    assert ceiling == OWN_BLIND
+    assert ceiling == BLIND.most
     assert note.startswith("the server's /metrics do not tell what runs and waits there")
     assert f"at most {ceiling} choices are in flight" in note
 
