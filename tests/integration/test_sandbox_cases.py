@@ -83,6 +83,8 @@ print(total)
         (READ + "import sys\nsys.exit(1)", "passed"),
         (THREAD + "t = threading.Thread(target=f)\nt.start()\nt.join()", "passed"),
         (THREAD + "threading.Thread(target=f).start()", "passed"),
+        ("import multiprocessing\n" + READ, "passed"),  # its harness has it loaded
+        ("import numpy\n" + READ, "passed"),
         # right, but not for the reference's harness
         ("import sys\nd = sys.stdin.buffer.read().split()\nprint(sum(map(int, d[1:])))", "solved"),
         ("from sys import stdin\nstdin.readline()\nprint(sum(map(int, stdin.readline().split())))", "solved"),

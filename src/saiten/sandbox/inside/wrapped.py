@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
+import importlib
 import io
 import os
 import sys
@@ -30,6 +32,8 @@ _TAKEN_AWAY = """
 """Functions of `os` that the reference's guard replaces by None."""
 _SLICE, _LONGEST_SLICE = 0.005, 0.1
 """Seconds of processor time that a thread has once the script has returned, and by the clock at most."""
+_LOADED_BEFORE = ("multiprocessing", "numpy", "scipy", "sympy")
+"""What the reference's process has loaded before its guard, and what cannot be loaded after it."""
 _MISSING = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 
 
@@ -38,6 +42,10 @@ def load(source: str) -> Callable[[], object]:
     module = sys.modules[prelude.SOLUTION]
     # a process without a script has an empty file for standard input
     sys.stdin, sys.stdout = open(0, closefd=False), io.TextIOWrapper(io.BytesIO())  # noqa: SIM115  they live on
+    for name in _LOADED_BEFORE:
+        if name in source:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
     for name in _TAKEN_AWAY:
         if hasattr(os, name):
             setattr(os, name, None)
