@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +23,10 @@ from saiten.sandbox import Sandbox
 from saiten.sandbox.worker import Worker
 from saiten.scoring.code import CodeScorer
 from saiten.types import Choice, Document, Generation, Outcome, Verdict
+from tests.helpers.box import Box, opened, run
 from tests.helpers.shared import ROOT, shared_path
 
-Box = tuple[asyncio.Runner, Sandbox]
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Box]:
-    """Give one sandbox to all tests that leave it whole."""
-    with asyncio.Runner() as runner:
-        sandbox = runner.run(Sandbox.start(workers=2))
-        yield runner, sandbox
-        runner.run(sandbox.close())
-
-
-def run(box: Box, *programs: Program) -> list[Verdict]:
-    """Run programs at once, as many as there are."""
-    runner, sandbox = box
-
-    async def all_of_them() -> list[Verdict]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(sandbox.run(program)) for program in programs]
-        return [task.result() for task in tasks]
-
-    return runner.run(all_of_them())
+box = pytest.fixture(scope="module")(opened)
 
 
 def program(source: str, *asserts: str, cpu_seconds: float = 5.0, prompt: str = "") -> Program:

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import pickle
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from saiten.datasets.apart import Held
 from saiten.programs import CasesProgram
-from saiten.sandbox import Sandbox
-from saiten.types import Verdict
+from tests.helpers.box import Box, opened, run
 
-Box = tuple[asyncio.Runner, Sandbox]
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Box]:
-    """Give one sandbox to all tests that leave it whole."""
-    with asyncio.Runner() as runner:
-        sandbox = runner.run(Sandbox.start(workers=2))
-        yield runner, sandbox
-        runner.run(sandbox.close())
-
-
-def run(box: Box, *programs: CasesProgram) -> list[Verdict]:
-    runner, sandbox = box
-
-    async def all_of_them() -> list[Verdict]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(sandbox.run(program)) for program in programs]
-        return [task.result() for task in tasks]
-
-    return runner.run(all_of_them())
+box = pytest.fixture(scope="module")(opened)
 
 
 def cases(*pairs: tuple[str, str]) -> str:

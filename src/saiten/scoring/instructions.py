@@ -25,6 +25,15 @@ class Instruction(Struct, frozen=True):
     needs: tuple[str, ...] = ()
 
 
+def compared(number: int, arguments: Arguments, relation: str, limit: str, *, words: tuple[str, str]) -> bool:
+    """Tell whether a number is below, or at least, a limit. `words`: what the arguments call the two relations."""
+    below, at_least = words
+    given = arguments[relation]
+    if given not in words:
+        raise UserError(f"an instruction's {relation} is {given!r}; it must be {below!r} or {at_least!r}")
+    return number < int(arguments[limit]) if given == below else number >= int(arguments[limit])
+
+
 READINGS = ("strict", "loose", "careful")
 
 

@@ -10,22 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
-from saiten.errors import UserError
 from saiten.scoring import instructions_en_words as words
 from saiten.scoring import instructions_ja_checks as shared
-from saiten.scoring.instructions import Arguments, Instruction
+from saiten.scoring.instructions import Arguments, Instruction, compared
 
-
-def compared(number: int, arguments: Arguments, relation: str, limit: str) -> bool:
-    """Tell whether a number is below, or at least, a limit."""
-    match arguments[relation]:
-        case "less than":
-            return number < int(arguments[limit])
-        case "at least":
-            return number >= int(arguments[limit])
-        case other:
-            raise UserError(f"an instruction's {relation} is {other!r}; it must be 'less than' or 'at least'")
+_compared = partial(compared, words=("less than", "at least"))
 
 
 def existence(text: str, arguments: Arguments) -> bool:
@@ -36,7 +27,7 @@ def existence(text: str, arguments: Arguments) -> bool:
 def frequency(text: str, arguments: Arguments) -> bool:
     """A keyword is there often, or rarely, enough."""
     found = text.lower().count(arguments["keyword"].strip().lower())
-    return compared(found, arguments, "relation", "frequency")
+    return _compared(found, arguments, "relation", "frequency")
 
 
 def forbidden_words(text: str, arguments: Arguments) -> bool:
@@ -46,7 +37,7 @@ def forbidden_words(text: str, arguments: Arguments) -> bool:
 
 def letter_frequency(text: str, arguments: Arguments) -> bool:
     """A letter (or mark) is there often, or rarely, enough, in any case."""
-    return compared(text.lower().count(arguments["letter"].lower()), arguments, "let_relation", "let_frequency")
+    return _compared(text.lower().count(arguments["letter"].lower()), arguments, "let_relation", "let_frequency")
 
 
 def response_language(text: str, arguments: Arguments) -> bool:
@@ -56,12 +47,12 @@ def response_language(text: str, arguments: Arguments) -> bool:
 
 def number_sentences(text: str, arguments: Arguments) -> bool:
     """There are enough, or few enough, sentences."""
-    return compared(len(words.punkt_sentences(text)), arguments, "relation", "num_sentences")
+    return _compared(len(words.punkt_sentences(text)), arguments, "relation", "num_sentences")
 
 
 def number_words(text: str, arguments: Arguments) -> bool:
     """There are enough, or few enough, words."""
-    return compared(len(words.word_list(text)), arguments, "relation", "num_words")
+    return _compared(len(words.word_list(text)), arguments, "relation", "num_words")
 
 
 def nth_paragraph_first_word(text: str, arguments: Arguments) -> bool:
@@ -125,7 +116,7 @@ def quotation(text: str, _: Arguments) -> bool:
 
 def capital_word_frequency(text: str, arguments: Arguments) -> bool:
     """There are enough, or few enough, words of capital letters alone."""
-    return compared(sum(map(str.isupper, words.tokens(text))), arguments, "capital_relation", "capital_frequency")
+    return _compared(sum(map(str.isupper, words.tokens(text))), arguments, "capital_relation", "capital_frequency")
 
 
 def english_capital(text: str, _: Arguments) -> bool:

@@ -9,23 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 
 from saiten.errors import UserError
 from saiten.scoring import instructions_ja_letters as letters
 from saiten.scoring import instructions_ja_words as words
-from saiten.scoring.instructions import Arguments, Instruction
+from saiten.scoring.instructions import Arguments, Instruction, compared
 
-
-def _compared(count: int, arguments: Arguments, relation: str, limit: str) -> bool:
-    """Whether a count is below (未満) or at least (以上) a limit."""
-    match arguments[relation]:
-        case "未満":
-            return count < int(arguments[limit])
-        case "以上":
-            return count >= int(arguments[limit])
-        case other:
-            raise UserError(f"an instruction's {relation} is {other!r}; it must be 未満 or 以上")
+_compared = partial(compared, words=("未満", "以上"))
 
 
 def _count(text: str, keyword: str) -> int:

@@ -141,7 +141,7 @@ def test_a_careful_reader_does_not_take_a_line_end_for_a_sentence() -> None:
         ("letters:emoji", {}, "there is no instruction 'ja:letters:emoji'"),
         ("letters:kanji", {"relation": "以上", "kanji_limit": None}, "letters:kanji lacks kanji_limit"),
         ("keywords:existence", {"keywords": []}, "lacks keywords"),
-        ("letters:kanji", {"relation": "以下", "kanji_limit": 1}, "relation is '以下'; it must be 未満 or 以上"),
+        ("letters:kanji", {"relation": "以下", "kanji_limit": 1}, "relation is '以下'; it must be '未満' or '以上'"),
         ("language:response_language", {"language": "zh-cn"}, "language is 'zh-cn'"),
     ],
 )
