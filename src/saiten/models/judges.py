@@ -66,12 +66,20 @@ def with_judge_environment(spec: RunSpec, access: Access, environ: Mapping[str, 
 
 
 def judge_beside(model: JudgeModel, endpoint: Endpoint | None) -> Endpoint:
-    """Return the judge at the model's own server. Raises UserError where there is no such server."""
+    """Return the judge at the model's own server. Raises UserError where there is none, or the judge is another model.
+
+    llama.cpp answers to any name: its verdicts would be recorded as those of the judge that was named.
+    """
     if endpoint is None:
         raise UserError(
             f"--judge-base-url {MODEL_SERVER}: no server of the model is asked here; give the judge's address"
         )
-    return replace(endpoint, model=model.name)
+    if model.name != endpoint.model:
+        raise UserError(
+            f"--judge-base-url {MODEL_SERVER}: that server has {endpoint.model}, and the judge is {model.name}; "
+            f"say --judge-model {endpoint.model}, or give the judge's address"
+        )
+    return endpoint
 
 
 def resolve_judge(model: JudgeModel, access: Access, environ: Mapping[str, str]) -> Endpoint:
@@ -91,8 +99,8 @@ def resolve_judge(model: JudgeModel, access: Access, environ: Mapping[str, str])
     key = access.judge_api_key or environ.get(KEY) or (environ.get(FALLBACK_KEY) if openai else None)
     if openai and not (key or "").strip():
         raise UserError(
-            f"the judge {model.name} needs an API key: set the environment variable {KEY} (or {FALLBACK_KEY}), or "
-            "give another judge with --judge-base-url and --judge-model"
+            f"the judge {model.name} needs an API key: set the environment variable {KEY} (or {FALLBACK_KEY}), "
+            "give another judge with --judge-base-url and --judge-model, or name --benchmarks without mt_bench"
         )
     provider = replace(official, refuses={}) if openai else find_provider("custom")
     return Endpoint(

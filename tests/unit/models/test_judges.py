@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from saiten.errors import UserError
-from saiten.models.judges import judge_model, resolve_judge, with_judge_environment
+from saiten.models.judges import judge_beside, judge_model, resolve_judge, with_judge_environment
 from saiten.types import Access, RunSpec, Sampling
+from tests.helpers.asking import endpoint
 
 SPEC = RunSpec(model="m", benchmarks=("b",))
 KEY = {"JUDGE_API_KEY": "sk-judge", "OPENAI_API_KEY": "sk-openai"}
@@ -73,6 +74,14 @@ def test_the_judge_s_key_goes_before_openai_s_which_goes_nowhere_else() -> None:
 def test_a_missing_key_is_told_with_what_to_do(environ: dict[str, str]) -> None:
     with pytest.raises(UserError, match="needs an API key: set the environment variable JUDGE_API_KEY"):
         resolve_judge(judge_model(SPEC), Access(), environ)
+
+
+def test_the_models_own_server_judges_under_its_own_name_only() -> None:
+    own = endpoint("http://127.0.0.1:9/v1", "llamacpp")
+    named = judge_model(spec(judge_model="test-model"))
+    assert judge_beside(named, own) == own
+    with pytest.raises(UserError, match="that server has test-model, and the judge is gpt-4o-2024-08-06"):
+        judge_beside(judge_model(SPEC), own)
 
 
 def test_the_environment_fills_in_what_nothing_else_says() -> None:
