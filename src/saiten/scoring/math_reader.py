@@ -21,6 +21,8 @@ from sympy.core.function import AppliedUndef
 
 _CONVERSION = library.ConversionConfig(lowercase_symbols=False)
 _GAMMA = re.compile(r"\\(?:gamma|Gamma)(?![a-zA-Z])|[γΓ]")
+_RELATION = re.compile(r"[<>=≤≥≠≦≧≈]|\\(?:[lgn]|subset|in|sim|approx)")
+"""Of every text that may hold a chain of relations something stands here."""
 _LETTERS = {r"\gamma": r"\upsilon", r"\Gamma": r"\Upsilon", "γ": r"\upsilon ", "Γ": r"\Upsilon "}
 """What stands in for gamma, which the library takes for a constant or a function."""
 _NAMES = {"upsilon": "gamma", "Upsilon": "Gamma"}
@@ -31,9 +33,10 @@ def read(latex: str, *, is_real: bool | None) -> Any:
     text = latex if "psilon" in latex else _GAMMA.sub(lambda match: _LETTERS[match[0]], latex)
     with _as_before():
         value = _Reader(None, is_real, convert_degrees=False, config=_CONVERSION).parse(text)
-    if not isinstance(value, Basic):
+    related = _RELATION.search(latex) is not None
+    if not isinstance(value, Basic) or not (related or text != latex):
         return value
-    changes: dict[Basic, Basic] = {chain: And(*chain.args) for chain in value.atoms(_Chain)}
+    changes: dict[Basic, Basic] = {chain: And(*chain.args) for chain in value.atoms(_Chain)} if related else {}
     if text != latex:
         changes |= {symbol: Symbol(_named(symbol.name), real=is_real) for symbol in value.atoms(Symbol)}
     with evaluate(False):
