@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saiten.errors import UserError
+from saiten.errors import UserError, suggestion
 from saiten.servers.gpus import GIB, Gpu
 from saiten.servers.shape import ModelShape
 from saiten.types import ServerSpec
@@ -17,6 +17,8 @@ from saiten.types import ServerSpec
 MOST_TOKENS = 32_768
 """Context that is served where nobody says another: enough for every benchmark, and it spares memory."""
 DTYPE = "bfloat16"
+DTYPES = ("auto", "bfloat16", "float16", "float32", "half", "float")
+"""What vLLM takes; it would say so itself after half a minute of imports."""
 GPU_MEMORY = 0.9
 OVERHEAD_BYTES = 3 * GIB
 """Of each GPU: CUDA itself, captured graphs, and the largest batch's intermediate values."""
@@ -56,6 +58,10 @@ def make_plan(shape: ModelShape | None, gpus: Sequence[Gpu], spec: ServerSpec) -
     What the user says is done, if it is possible at all.
     """
     dtype = spec.dtype or DTYPE
+    if dtype not in DTYPES:
+        raise UserError(
+            f"--dtype {dtype}: no type of weights{suggestion(dtype, DTYPES)}; there are: {', '.join(DTYPES)}"
+        )
     context = spec.max_model_length or (min(MOST_TOKENS, shape.context) if shape and shape.context else None)
     share = spec.gpu_memory or GPU_MEMORY
     if spec.max_model_length and shape and shape.context and spec.max_model_length > shape.context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,12 +109,12 @@ def _from_hub(name: str, file: str, revision: str | None, *, fetch: bool) -> Pat
     import huggingface_hub
     from huggingface_hub import errors
 
+    download = huggingface_hub.hf_hub_download  # loads the library, which sets its own level
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells each retry; we tell what came of them
     home = hub_home(os.environ)
     cache = os.environ.get("HF_HUB_CACHE") or (str(Path(home) / "hub") if home else None)
     try:
-        found = huggingface_hub.hf_hub_download(
-            name, file, revision=revision, cache_dir=cache, local_files_only=not fetch
-        )
+        found = download(name, file, revision=revision, cache_dir=cache, local_files_only=not fetch)
     except (errors.RemoteEntryNotFoundError, errors.LocalEntryNotFoundError) as error:
         if isinstance(error, errors.LocalEntryNotFoundError) and file == "config.json":
             raise UserError(

@@ -189,6 +189,13 @@ def test_what_the_user_says_is_done() -> None:
         plan("qwen3-8b", 4, tensor_parallel=3)
 
 
+def test_a_type_that_vllm_does_not_know_is_told_with_those_it_knows() -> None:
+    with pytest.raises(
+        UserError, match=r"--dtype bfloat: no type of weights; did you mean .*'bfloat16'.*there are: auto"
+    ):
+        make_plan(None, [], ServerSpec(dtype="bfloat"))
+
+
 def test_a_model_that_does_not_fit_is_told_before_anything_is_loaded() -> None:
     with pytest.raises(UserError, match=r"does not fit: about 41 GiB on each of 4 GPU .*--tensor-parallel 4"):
         plan("llama-3.3-70b", 4, 24)
