@@ -39,6 +39,7 @@ _PROTECTED = (
 _RESTORED = str.maketrans({_EDGE: "", _SEPARATOR: ";", _PERCENT: r"\\%", _PCT: "pct", _AND: "and", _OR: "or"})
 _EQUALS = re.compile(r"(?<![\\<!>])=")
 _TRAILING_TEXT = re.compile(r"(\\(?:text|mbox){.*?})(\^\d|\{\^\d\})?$")
+_EMPTY_TEXT = re.compile(r"\\text\s*\{\s*\}")
 _ONE_SIDED = re.compile(r"(?:^|[({\[=,;<>+\-*/^_&|]|\\(?:in|leq?|geq?|neq?|cdot|times|[{(\[,;:!]))\s*\\(?:pm(?!b)|mp)")
 
 
@@ -87,7 +88,7 @@ def normalized(latex: str, boxes: Literal["all", "last"]) -> str:
     if "," not in text and ";" not in text:
         parts = _EQUALS.split(text)
         text = parts[-1] if len(parts) > 2 else text
-    text = _TRAILING_TEXT.sub("", text).strip() or text
+    text = _EMPTY_TEXT.sub(" ", _TRAILING_TEXT.sub("", text).strip() or text)
     return str(normalize_latex(text, _REPAIRS))
 
 

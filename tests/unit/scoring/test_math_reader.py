@@ -44,6 +44,10 @@ def test_latex_is_read_as_the_old_version_read_it(latex: str, expected: str) -> 
     assert str(extract(rf"$\boxed{{{latex}}}$", "answer")[0]) == expected
 
 
+def test_an_empty_text_is_nothing() -> None:
+    assert extract(r"$\boxed{\mathrm{}}$", "answer") == []
+
+
 @pytest.mark.parametrize(("gold", "answer", "equal"), PAIRS)
 def test_answers_are_compared_as_with_the_old_version(gold: str, answer: str, *, equal: bool) -> None:
     golds, answers = extract(rf"$\boxed{{{gold}}}$", "latex gold"), extract(rf"$\boxed{{{answer}}}$", "answer")
