@@ -154,3 +154,39 @@ def test_jobs_do_not_see_the_keys_of_the_shell(make_site: Callable[..., Site]) -
         site.ended(job)
         for path in [*site.folder.rglob("*.json"), *site.folder.rglob("*.sh"), *site.folder.glob("queue/**/*")]:
             assert not path.is_file() or b"sk-canary" not in path.read_bytes(), path
+
+
+def test_missing_judgements_are_work_for_a_job(make_site: Callable[..., Site]) -> None:
+    with (
+        FaultServer(answer=model_answer) as model,
+        FaultServer([Fault(delay=0.7)], answer=judge_answer, models=None) as judge,
+    ):
+        site = make_site(model)
+        quiz = [talks(site.folder, 25, samples=1)]
+        judged_by = ("--judge-base-url", judge.base_url, "--judge-model", "judge-2026-01-01", "--judge-concurrency")
+        (short,) = site.submit(quiz, "--walltime", site.short, "--chain", "1", *judged_by, "1")
+        (report,) = site.ended(short)
+        assert (report.new, report.exit_status) == (50, 3), site.logs()
+        (again,) = site.submit(quiz, *judged_by, "16")
+        (report,) = site.ended(again)
+        assert (report.new, report.exit_status) == (0, 0), (report.reason, site.logs())
+        assert len(model.ledger) == 50
+        assert site.submit(quiz, *judged_by, "16") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "shards"), [(["--shards", "2"], [(0, 2), (1, 2)]), (["--one-job-per-benchmark"], [(0, 1), (0, 1)])]
+)
+def test_resubmitted_jobs_share_the_work_as_before(
+    make_site: Callable[..., Site], server: FaultServer, words: list[str], shards: list[tuple[int, int]]
+) -> None:
+    site = make_site(server)
+    quiz = [questions(site.folder, 20), questions(site.folder, 20, name="other")]
+    jobs = site.submit(quiz if len(words) == 1 else quiz[:1], *words)
+    assert [job.shard for job in jobs] == shards
+    site.saiten("cancel", "--all")
+    site.until(lambda: "left to them" not in site.saiten("resubmit", "--dry-run").stderr, "the jobs are over")
+    done = site.saiten("resubmit", "--yes")
+    again = site.submissions[len(jobs) :]
+    assert [job.shard for job in again] == shards, done.stdout + done.stderr
+    assert [job.benchmarks for job in again] == [job.benchmarks for job in jobs]

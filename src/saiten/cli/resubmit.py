@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.cli.submit import add_job_options, check_site, left_to_others, submit_all, works_of
+from saiten.cli.submit import add_job_options, check_site, left_to_others, submit_all, undone, works_of
 from saiten.errors import Exit, UserError
 from saiten.values import replace
 
@@ -41,9 +41,8 @@ def main(args: argparse.Namespace) -> int:
     for run in by_run(some):
         busy = left_to_others(runs[run])
         order = order_again(folder, runs[run], args)
-        works = works_of(order, asks_hub=not args.dry_run)
-        unscored = all(work.owed == 0 for work in works) and not any(one.complete for one in runs[run])
-        left = [work for work in works if work.benchmark.name not in busy and (work.owed != 0 or unscored)]
+        works = undone(order, works_of(order, asks_hub=not args.dry_run))
+        left = [work for work in works if work.benchmark.name not in busy]
         if left:
             wanted.append((order, left))
     if not wanted:
@@ -69,6 +68,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
     asked = [name for one in jobs for name in read_job(job_file(folder, one.submission.key)).spec.benchmarks]
     spec, output = replace(job.spec, benchmarks=tuple(dict.fromkeys(asked))), Path(job.output)
     own = service.name == newest.service
+    alone = len(asked) > 1 and all(len(one.submission.benchmarks) == 1 for one in jobs)
     order = Order(
         spec=spec,
         access=access_of(replace(job, part=Part())),
@@ -78,6 +78,8 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
         kind=service.node_kind(args.node_kind or newest.node_kind),
         group=args.group or (newest.group if own else os.environ.get(service.group_variable, "")),
         priority=args.priority if args.priority is not None or not own else newest.priority,
+        shards=args.shards or newest.shard[1],
+        alone=alone if args.one_job_per_benchmark is None else args.one_job_per_benchmark,
         walltime=args.walltime,
         links=args.chain,
         needs_server=provider.own_server and "base_url" not in job.access,

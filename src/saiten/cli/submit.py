@@ -28,8 +28,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--example", action="store_true", help="print an evaluation.yaml to start from")
     add_job_options(parser)
-    parser.add_argument("--one-job-per-benchmark", action="store_true", help="share no server start")
-    parser.add_argument("--shards", type=at_least_one, default=1, metavar="N", help="jobs that share each benchmark")
     parser.add_argument(
         "--predownload",
         action=argparse.BooleanOptionalAction,
@@ -48,6 +46,10 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--priority", type=int, metavar="P", help="the site's priority (TSUBAME: -5, -4, -3)")
     parser.add_argument("--walltime", type=hours, metavar="H:MM:SS", help="of each job; default: estimated")
     parser.add_argument("--chain", type=at_least_one, metavar="N", help="so many jobs in a row; default: estimated")
+    parser.add_argument(
+        "--one-job-per-benchmark", action=argparse.BooleanOptionalAction, default=None, help="share no server start"
+    )
+    parser.add_argument("--shards", type=at_least_one, metavar="N", help="jobs that share each benchmark")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="default: STORE_PATH, or this folder")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and end")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
@@ -84,13 +86,21 @@ def main(args: argparse.Namespace) -> int:
     wanted = []
     for order in orders:
         busy = left_to_others(jobs_of(order))
-        works = [work for work in works_of(order, asks_hub=not args.dry_run) if work.owed != 0]
+        works = undone(order, works_of(order, asks_hub=not args.dry_run))
         left = [work for work in works if work.benchmark.name not in busy]
         if left:
             wanted.append((order, left))
         elif not works:
-            tell(f"{order.spec.model}: nothing is left to ask; results: {order.layout.run}")
+            tell(f"{order.spec.model}: nothing is left to do; results: {order.layout.run}")
     return submit_all(wanted, args) if wanted else Exit.COMPLETE
+
+
+def undone(order: Order, works: Sequence[Work]) -> list[Work]:
+    """Return the benchmarks that owe answers; where none does, all of a run whose verdicts or scores are missing."""
+    from saiten.clusters.heartbeat import completed
+
+    owing = [work for work in works if work.owed != 0]
+    return owing or ([] if completed(order.layout.run) else [*works])
 
 
 def orders_of(models: Iterable[argparse.Namespace]) -> list[Order]:
@@ -170,8 +180,8 @@ def order_of(args: argparse.Namespace) -> Order:
         kind=service.node_kind(args.node_kind),
         group=args.group or os.environ.get(service.group_variable, "") if service.group_variable else "",
         priority=args.priority,
-        shards=args.shards,
-        alone=args.one_job_per_benchmark,
+        shards=args.shards or 1,
+        alone=bool(args.one_job_per_benchmark),
         walltime=args.walltime,
         links=args.chain,
         needs_server=provider.own_server and access.base_url is None,

@@ -8,7 +8,7 @@ import msgspec
 
 STALE_SECONDS = 90.0
 """Without a new heartbeat for so long a process is taken for dead; it writes one every five seconds."""
-LIVE_STATES = frozenset({"starting", "generating", "draining", "verifying", "scoring"})
+LIVE_STATES = frozenset({"starting", "serving", "generating", "draining", "verifying", "scoring"})
 ENDING_STATES = frozenset({"draining", "verifying", "scoring"})
 
 
@@ -65,6 +65,12 @@ class Heartbeat(msgspec.Struct, frozen=True):
         """Return which share of the answered choices a counter has."""
         counted: int = sum(getattr(counts, counter) for counts in self.benchmarks.values())
         return counted / max(1, self.answered)
+
+
+def completed(run: Path) -> bool:
+    """Return whether the process that wrote last in a run directory ended with every answer, verdict and score."""
+    beats = [beat for path in run.glob("progress*.json") if (beat := read_heartbeat(path)) is not None]
+    return bool(beats) and max(beats, key=lambda beat: beat.heartbeat).state == "complete"
 
 
 def read_heartbeat(path: Path) -> Heartbeat | None:

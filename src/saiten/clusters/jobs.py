@@ -17,7 +17,7 @@ from saiten.clusters.record import (
 from saiten.clusters.scheduler import JobState
 from saiten.clusters.sites import find_service, open_scheduler
 from saiten.clusters.situation import GRACE_SECONDS
-from saiten.errors import Exit, UserError
+from saiten.errors import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,6 @@ class Known:
         """Whether it will not run (any more), as far as our own files tell."""
         finished = self.report is not None and self.report.finished is not None
         return finished or bool(self.submission.refused) or not self.submission.job_id
-
-    @property
-    def complete(self) -> bool:
-        """Whether it did all that it was to do."""
-        return self.report is not None and self.report.exit_status == Exit.COMPLETE
 
 
 def known(folder: Path) -> list[Known]:
