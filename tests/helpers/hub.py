@@ -1,9 +1,9 @@
 """A local server that speaks the protocol of the hub of datasets and models, as far as its real client needs it.
 
 Served are: `/api/datasets/REPO[/revision/REV]`, `/api/datasets/REPO/tree/REV` in pages, and
-`/datasets/REPO/resolve/REV/PATH` with ETag, X-Repo-Commit and Content-Length. Large-file storage is a redirect to
-another host (127.0.0.1 becomes localhost) with X-Linked-ETag and X-Linked-Size, as on the real hub. Errors carry
-X-Error-Code.
+`/datasets/REPO/resolve/REV/PATH`, and the same of models, with ETag, X-Repo-Commit and Content-Length. Large-file
+storage is a redirect to another host (127.0.0.1 becomes localhost) with X-Linked-ETag and X-Linked-Size, as on the real
+hub. Errors carry X-Error-Code.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 CONVERTED = "refs/convert/parquet"
-STORED_ELSEWHERE = (".parquet", ".gz")
+STORED_ELSEWHERE = (".parquet", ".gz", ".safetensors")
 """Files that the hub keeps in large-file storage."""
 
 
 @dataclass
 class Repository:
-    """A dataset repository: revisions by name, each with its files."""
+    """A repository of a dataset or a model: revisions by name, each with its files."""
 
     files: dict[str, bytes]
     converted: dict[str, bytes] | None = None
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._who()
         if url.path.startswith("/storage/"):
             return self._storage(url.path)
-        match = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", url.path)
+        match = re.fullmatch(r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", url.path)
         if match:
             return self._api(match[1], match[2] or "revision", unquote(match[3] or "main"), parse_qs(url.query))
         match = re.fullmatch(r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", url.path)

@@ -140,8 +140,8 @@ def timeouts(beat: Heartbeat, load: ServerLoad, errors: Counter[str]) -> Iterato
         yield Finding(
             cause="timeouts",
             evidence=tuple(said),
-            remedy="set REQUEST_TIMEOUT (seconds without a byte) higher in .env; with a server that is overloaded, "
-            "first the remedy of that",
+            remedy="set REQUEST_TIMEOUT in .env, or --stall-seconds, higher (seconds without a byte); where the server "
+            "is overloaded, first the remedy of that",
         )
 
 
@@ -180,6 +180,6 @@ def concurrency(beat: Heartbeat, load: ServerLoad, errors: Counter[str]) -> Iter
     yield Finding(
         cause="too little concurrency",
         evidence=tuple(said),
-        remedy="unset LITELLM_CONCURRENT_CALLS, and saiten finds the number itself; or set it higher "
-        f"(a slot is one choice: at least {max(100, 4 * beat.ceiling)} here)",
+        remedy="leave out LITELLM_CONCURRENT_CALLS and --concurrency, and saiten finds the number itself; or set it "
+        f"higher (a slot is one choice: at least {max(100, 4 * beat.ceiling)} here)",
     )
