@@ -123,7 +123,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """Choices altogether."""
     answered: int
     verified: int
-    """Executions and judgements that stand."""
+    """Executions and judgements of this part that stand."""
 
 
 def standing(spec: RunSpec, layout: Layout, part: Part) -> dict[str, Standing]:
@@ -135,7 +135,7 @@ def standing(spec: RunSpec, layout: Layout, part: Part) -> dict[str, Standing]:
         plans = plan_run(spec, layout, stack, part)
         return {
             plan.benchmark.name: Standing(
-                due=plan.due, answered=plan.due - choices_owed([plan]), verified=len(plan.verdicts)
+                due=plan.due, answered=plan.due - choices_owed([plan]), verified=plan.verified()
             )
             for plan in plans
         }

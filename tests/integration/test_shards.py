@@ -8,9 +8,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from saiten.evaluate import standing
+from saiten.part import Part
+from saiten.results import manifest
+from saiten.types import RunSpec
 from tests.helpers.command import Saiten, questions
+from tests.helpers.conversations import judge_answer, model_answer, talks
 from tests.helpers.faultd import Fault, FaultServer
 
 
@@ -51,6 +57,23 @@ def test_shards_ask_everything_once_and_the_last_writes_the_results(saiten: Sait
         before = len(server.ledger)
         assert saiten.run(server.base_url, [quiz]).returncode == 0
         assert len(server.ledger) == before
+
+
+def test_verdicts_count_for_the_part_whose_answers_they_are_about(saiten: Saiten) -> None:
+    """Else a chain of one shard would go on for as long as another one's judge answers."""
+    with FaultServer(answer=model_answer) as model, FaultServer(answer=judge_answer, models=None) as judge:
+        judged_by = ("--judge-base-url", judge.base_url, "--judge-model", "judge-2026-01-01")
+        done = saiten.run(model.base_url, [talks(saiten.folder, 5, samples=2)], *judged_by)
+        assert done.returncode == 0, done.stderr
+    told = manifest.read(saiten.directory)
+    assert told is not None
+    spec, layout = msgspec.convert(told["spec"], RunSpec), manifest.stored_layout(saiten.directory, told)
+    counts = [standing(spec, layout, Part(shard=shard, shards=2))["talk"] for shard in range(2)]
+    assert [(count.answered, count.verified) for count in counts] == [
+        (12, 6),
+        (8, 4),
+    ]  # greedy: two samples, one judged
+    assert standing(spec, layout, Part())["talk"].verified == 10
 
 
 def test_a_shard_alone_writes_no_results_and_says_so(saiten: Saiten) -> None:

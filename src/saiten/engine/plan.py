@@ -250,6 +250,14 @@ class BenchmarkPlan(Struct, kw_only=True, eq=False):
             if verdict.verdict.usage is not None:
                 self.judging_used.add(verdict.verdict.usage, verdict.verdict.detail)
 
+    def verified(self) -> int:
+        """Return how many verdicts stand about answers of this process's part."""
+        part = self.subsets[0].part
+        if part.shards == 1:
+            return len(self.verdicts)
+        places = (verdict.place for _, verdict in self.judgements.scan())
+        return len({place.id for place in places if place.index % part.shards == part.shard} & self.verdicts.keys())
+
     def take_verdict(self, identity: str, verdict: Verdict, by: str) -> None:
         """Take in a verdict. One of a judge that failed is none: it is owed, and only counted."""
         if verdict.status == JUDGE_FAILED:
