@@ -76,6 +76,19 @@ def test_verdicts_count_for_the_part_whose_answers_they_are_about(saiten: Saiten
     assert standing(spec, layout, Part())["talk"].verified == 10
 
 
+@pytest.mark.parametrize("name", ["LITELLM_CONCURRENT_CALLS", "REQUEST_TIMEOUT"])
+def test_a_job_heeds_the_limits_of_its_environment(saiten: Saiten, name: str) -> None:
+    with FaultServer() as server:
+        path = job(saiten, server.base_url, questions(saiten.folder, 4), "part0")
+        told = json.loads(path.read_text())
+        del told["access"]["concurrency"]
+        path.write_text(json.dumps(told))
+        wrong = saiten("run", "--job", str(path), extra={name: "many"})
+        assert wrong.returncode == 4
+        assert f"{name}='many' is not a" in wrong.stderr
+        assert saiten("run", "--job", str(path), extra={name: "3"}).returncode == 0
+
+
 def test_a_shard_alone_writes_no_results_and_says_so(saiten: Saiten) -> None:
     with FaultServer() as server:
         quiz = questions(saiten.folder, 10)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.cli.running import execute
+from saiten.cli.running import execute, with_environment
 from saiten.clusters.chain import look_back
 from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
 from saiten.clusters.job import JobFile, ends, enter, read_job, with_end
@@ -92,7 +92,7 @@ def work(job: JobFile, access: Access, report: JobReport) -> tuple[JobReport, in
     wait_for_silence(layout.run, starting(job.spec, part))
     status = execute(
         job.spec,
-        with_server(job, access),
+        with_server(job, with_environment(access, os.environ)),
         layout,
         save_details=job.save_details,
         accept_changes=job.accept_changes,
