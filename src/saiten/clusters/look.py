@@ -114,17 +114,32 @@ def ask(
         try:
             scheduler = opener(find_service(name), place)
             listed = scheduler.poll([job.job_id for job in jobs])
-            unclear = [job for job in jobs if not clear(listed.get(job.job_id))]
-            finals = {job.key: scheduler.final(job.job_id) for job in unclear[:FINALS]}
-            for job in jobs:
-                status = finals.get(job.key, listed.get(job.job_id))
-                if status is not None:
-                    told[job.key] = settle(memory, job, status, now)
         except SchedulerError as error:
             problems.append(f"{name}: {error}")
+            continue
         except UserError as error:
             problems.append(str(error))
+            continue
+        unclear = [job for job in jobs if not clear(listed.get(job.job_id))]
+        finals, problem = ends_of(scheduler, [job.job_id for job in unclear[:FINALS]])
+        if problem:
+            problems.append(f"{name}: {problem}")
+        for job in jobs:
+            status = finals.get(job.job_id, listed.get(job.job_id))
+            if status is not None:
+                told[job.key] = settle(memory, job, status, now)
     return told, problems
+
+
+def ends_of(scheduler: Scheduler, ids: Iterable[str]) -> tuple[dict[str, JobStatus], str]:
+    """Ask how jobs ended, one by one, until a question fails: then return what is known so far, and what was said."""
+    ends: dict[str, JobStatus] = {}
+    for job_id in ids:
+        try:
+            ends[job_id] = scheduler.final(job_id)
+        except SchedulerError as error:  # the next one would only wait as long for the same
+            return ends, str(error)
+    return ends, ""
 
 
 def clear(status: JobStatus | None) -> bool:

@@ -123,6 +123,28 @@ def test_a_scheduler_that_does_not_answer_changes_nothing(folder: Path) -> None:
     assert states(see(folder, Told({"1": told(JobState.QUEUED)}))) == {"1": "queued", "2": "running"}
 
 
+class Mute(Told):
+    """A scheduler that lists its jobs and does not find its accounting."""
+
+    def final(self, job_id: str) -> JobStatus:
+        if job_id in self.ends:
+            return super().final(job_id)
+        self.finals.append(job_id)
+        raise SchedulerError("qacct did not answer within 120 s; try again later")
+
+
+def test_an_accounting_that_does_not_answer_hides_nothing_that_was_listed(folder: Path) -> None:
+    for key in ("1", "2", "3", "4", "5"):
+        add(folder, key)
+    listed = {"4": told(JobState.RUNNING), "5": told(JobState.FAILED)}
+    scheduler = Mute(listed, {"1": told(JobState.FAILED, "killed by signal 9")})
+    seen = see(folder, scheduler)
+    assert states(seen) == {"1": "failed", "2": "unknown", "3": "unknown", "4": "running", "5": "failed"}
+    assert seen.situations[0].reason == "killed by signal 9"
+    assert seen.problems == ("tsubame: qacct did not answer within 120 s; try again later",)
+    assert scheduler.finals == ["1", "2"]  # each would wait its two minutes
+
+
 def test_a_job_without_a_record_is_given_up_after_a_while(folder: Path) -> None:
     add(folder, "1")
     scheduler = Told({})
