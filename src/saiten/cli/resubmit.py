@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
 
 def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -> Order:
     """Return the order that the newest job of a run came from, with what the command line says otherwise."""
-    from saiten.clusters.job import access_of, read_job
+    from saiten.clusters.job import OFFLINE, access_of, read_job
     from saiten.clusters.orders import Order
     from saiten.clusters.record import job_file
     from saiten.clusters.sites import find_service
@@ -71,7 +71,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
     alone = len(asked) > 1 and all(len(one.submission.benchmarks) == 1 for one in jobs)
     order = Order(
         spec=spec,
-        access=access_of(replace(job, part=Part())),
+        access=access_of(replace(job, part=Part(), parts=1)),
         layout=Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix),
         output=output,
         service=service,
@@ -86,7 +86,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
         paid=provider.paid,
         save_details=job.save_details,
         accept_changes=job.accept_changes,
-        environment=job.environment,
+        environment={name: value for name, value in job.environment.items() if name == OFFLINE},
     )
     check_site(order)
     return order

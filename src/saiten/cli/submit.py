@@ -234,9 +234,10 @@ def fetched(order: Order, wanted: bool | None) -> Order:
     if not (order.needs_server if wanted is None else wanted):
         return order
     from saiten.cli.predownload import predownload
+    from saiten.clusters.job import OFFLINE
 
     predownload(order.spec, tell=tell)
-    return replace(order, environment={**order.environment, "HF_HUB_OFFLINE": "1"})
+    return replace(order, environment={**order.environment, OFFLINE: "1"})
 
 
 def works_of(order: Order, *, asks_hub: bool) -> list[Work]:

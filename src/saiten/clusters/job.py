@@ -24,6 +24,8 @@ from saiten.types import Access, RunSpec
 from saiten.values import replace
 
 STARTED = "SAITEN_JOB_STARTED"
+OFFLINE = "HF_HUB_OFFLINE"
+"""Set in jobs whose model and datasets were fetched before."""
 RESERVE_SHARE = 0.05
 RESERVE_LEAST, RESERVE_MOST = 4.0, 240.0
 """Of the walltime, how much is kept for ending: draining, then stopping the server and writing."""
@@ -46,6 +48,8 @@ class JobFile:
     spec: RunSpec
     access: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Access`, without its keys, its server and its part."""
+    parts: int = 1
+    """Jobs that share the run's budget: `max_cost` in `access` is that of all of them."""
     part: Part = field(default_factory=Part)
     key: str
     """Of its submission."""
@@ -90,8 +94,9 @@ def told_access(access: Access) -> dict[str, Any]:
 
 
 def access_of(job: JobFile) -> Access:
-    """Return how a job reaches its model."""
-    return Access(**job.access, part=job.part)
+    """Return how a job reaches its model. Jobs do not know of each other's money: each has its share of the budget."""
+    access = Access(**job.access, part=job.part)
+    return access if access.max_cost is None else replace(access, max_cost=access.max_cost / job.parts)
 
 
 def write_script(path: Path, service: Service, cwd: Path) -> Path:

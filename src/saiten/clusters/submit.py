@@ -159,13 +159,11 @@ def described(link: Link, request: JobRequest, scheduler: Scheduler) -> Submissi
 def job_of(link: Link, folder: Path) -> JobFile:
     """Return what the job is told."""
     planned, order = link.planned, link.planned.order
-    access = order.access
-    if access.max_cost is not None:  # jobs do not know of each other's money
-        access = replace(access, max_cost=access.max_cost / planned.parts)
     part = Part(name=planned.part, benchmarks=planned.benchmarks, shard=planned.shard, shards=order.shards)
     return JobFile(
         spec=order.spec,
-        access=told_access(access),
+        access=told_access(order.access),
+        parts=planned.parts,
         part=part,
         key=link.key,
         directory=str(folder),
