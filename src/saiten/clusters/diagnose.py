@@ -17,6 +17,7 @@ from saiten.clusters.finding import FoundRun, tail
 from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
 from saiten.clusters.server_log import ServerLoad, read_load
 from saiten.clusters.situation import duration
+from saiten.values import replace
 
 LOOPING, CUT = 0.05, 0.2
 IDLE_CACHE, FULL_CACHE = 50.0, 95.0
@@ -56,11 +57,10 @@ def diagnose(run: FoundRun, now: float) -> list[Finding]:
                 remedy="see the job's state with `saiten status` and its log with `saiten logs`",
             )
         ]
-    loads = [read_load(tail(path, LOG_LINES, most=8 << 20)) for path in server_logs(run)]
-    load = max(loads, key=lambda one: one.lines, default=ServerLoad(lines=0))
     errors = failures(run.directory)
     # Of shards, each has a heartbeat: the one that is behind decides when the run ends.
     slowest = min(beats, key=lambda beat: beat.answered / max(1, beat.due))
+    load = load_of(run, slowest)
     found = [
         *dead(slowest, now),
         *repetition(beats),
@@ -72,9 +72,23 @@ def diagnose(run: FoundRun, now: float) -> list[Finding]:
 
 
 def server_logs(run: FoundRun) -> list[Path]:
-    """Return the logs of the run's model servers."""
+    """Return the logs of the run's model servers, the newest first."""
     named = {Path(one.server_log) for one in run.submissions if one.server_log}
-    return sorted(path for path in named | set(run.directory.rglob("*.vllm*")) if path.is_file())
+    found = {path: path.stat().st_mtime for path in named | set(run.directory.rglob("*.vllm*")) if path.is_file()}
+    return sorted(found, key=lambda path: (found[path], path), reverse=True)
+
+
+def load_of(run: FoundRun, beat: Heartbeat) -> ServerLoad:
+    """Return the load of the server of a part of the run: what its job's log says, else the newest log that tells."""
+    own = {Path(one.server_log) for one in run.submissions if one.server_log and one.key == beat.key}
+    logs = server_logs(run)
+    mute = ServerLoad(lines=0)
+    for path in [path for path in logs if path in own] or logs:
+        load = read_load(tail(path, LOG_LINES, most=8 << 20))
+        if load.lines:
+            return load
+        mute = replace(mute, preemptions=mute.preemptions or load.preemptions, aborted=mute.aborted or load.aborted)
+    return mute
 
 
 def failures(directory: Path) -> Counter[str]:

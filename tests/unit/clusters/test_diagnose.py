@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,34 @@ def test_too_little_concurrency(directory: Path) -> None:
         "too little concurrency": "20 choices are asked at once, the limit is 20, and 9960 are owed | "
         "the server works at 20 requests, none waits, KV cache 12% used"
     }
+
+
+def test_the_newest_log_counts_not_the_longest(directory: Path) -> None:
+    write_heartbeat(directory, ceiling=20, running=20, due=10_000)
+    server_log(directory, *[load()] * 20)
+    os.utime(directory / "ja" / "gpqa_ja" / "ja_gpqa.vllm307", (NOW, NOW))
+    full = [load(running=30, waiting=170, cache=99.5)] * 900
+    older = directory / "ja" / "gpqa_ja" / "ja_gpqa.vllm200"
+    older.write_text("\n".join(full) + "\n")
+    os.utime(older, (NOW - 9000, NOW - 9000))
+    silent = directory / "ja" / "gpqa_ja" / "ja_gpqa.vllm308"  # a server that starts
+    silent.write_text("loading weights\n")
+    os.utime(silent, (NOW + 9000, NOW + 9000))
+    assert list(causes(directory)) == ["too little concurrency"]
+
+
+def test_of_shards_the_log_of_the_slowest_counts(directory: Path) -> None:
+    logs = {"a": directory / "1of2.vllm1", "b": directory / "2of2.vllm2"}
+    for key, answered in (("a", 10), ("b", 9000)):
+        write_heartbeat(directory, key=key, ceiling=20, running=20, due=10_000, answered=answered)
+        (directory / "progress.json").rename(directory / f"progress-{key}.json")
+    logs["a"].write_text("\n".join([load(running=30, waiting=170, cache=99.5)] * 20) + "\n")
+    logs["b"].write_text("\n".join([load()] * 40) + "\n")
+    os.utime(logs["a"], (NOW - 60, NOW - 60))
+    os.utime(logs["b"], (NOW, NOW))
+    made = tuple(submission(key=key, run=str(directory), server_log=str(log)) for key, log in logs.items())
+    found = diagnose(FoundRun(directory=directory, submissions=made), NOW)
+    assert [one.cause for one in found] == ["too few resources"]
 
 
 def test_too_little_concurrency_at_an_api_unless_it_limits(directory: Path) -> None:
