@@ -80,7 +80,9 @@ def show(seen: Look, *, everything: bool = False, as_json: bool = False) -> None
     newest = time.time() - RECENT_SECONDS
     shown = [one for one in seen.situations if everything or not one.state.over or one.submission.submitted >= newest]
     if as_json:
-        print(json.dumps([record(one) for one in shown], ensure_ascii=False, indent=1))
+        left = {one.submission.key for one in seen.left}
+        records = [record(one, left=one.submission.key in left) for one in shown]
+        print(json.dumps(records, ensure_ascii=False, indent=1))
     else:
         for line in render(shown, seen.left, shutil.get_terminal_size((140, 24)).columns):
             print(line)
@@ -91,14 +93,15 @@ def show(seen: Look, *, everything: bool = False, as_json: bool = False) -> None
         print(f"saiten: {problem}", file=sys.stderr)
 
 
-def record(one: Situation) -> dict[str, Any]:
-    """Return a situation for programs."""
+def record(one: Situation, *, left: bool) -> dict[str, Any]:
+    """Return a situation for programs; `left`: it ended since the last look, which is told this once."""
     job = one.submission
     return {
         "key": job.key,
         "job_id": job.job_id,
         "service": job.service,
         "state": str(one.state),
+        "left": left,
         "reason": one.reason,
         "node_kind": job.node_kind,
         "slots": one.slots,

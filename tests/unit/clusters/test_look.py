@@ -241,6 +241,23 @@ def test_the_command_prints_a_table_and_json(
     assert (told_json["state"], told_json["percent"], told_json["job_id"]) == (State.RUNNING, 40.0, "308")
 
 
+def test_programs_are_told_once_which_jobs_ended_since_the_last_look(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    def left() -> list[bool]:
+        assert main(["status", "--json", "--output-dir", str(folder.parent)]) == 0
+        return [one["left"] for one in json.loads(capsys.readouterr().out)]
+
+    add(folder, "1", submitted=time.time())
+    add(folder, "2", submitted=time.time())
+    assert left() == [False, False]
+    write_report(folder, "2", report(finished=time.time(), exit_status=0))
+    assert left() == [False, True]
+    assert left() == [False, False]
+
+
 def test_without_submissions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--output-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "no jobs (saiten submit makes some)\n"
