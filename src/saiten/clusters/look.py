@@ -36,6 +36,10 @@ class Memory:
 
     settled: dict[str, JobStatus] = field(default_factory=dict)
     """Key -> how a scheduler said that the job ended."""
+    verdicts: dict[str, float] = field(default_factory=dict)
+    """Key -> when it said so first; older files lack it: then before `begun`."""
+    errors: dict[str, JobStatus] = field(default_factory=dict)
+    """Key -> why a job that the scheduler still has is in the error state, from which somebody may free it."""
     missing: dict[str, float] = field(default_factory=dict)
     """Key -> when its scheduler was first found not to list it any more."""
     slots: dict[str, int] = field(default_factory=dict)
@@ -43,7 +47,15 @@ class Memory:
     open: list[str] = field(default_factory=list)
     """Keys of the jobs that had not ended at the last look."""
     begun: float = 0.0
-    """When somebody looked first; 0: never."""
+    """When somebody looked last; 0: never."""
+
+    def outlived(self, submission: Submission, report: JobReport | None, beat: Heartbeat | None) -> bool:
+        """Return whether a job said something after its scheduler had said that it ended: it was put back, and runs."""
+        key = submission.key
+        if key not in self.settled or report is None:
+            return False
+        said = max(report.started, beat.heartbeat if beat is not None and beat.key == key else 0.0)
+        return said > self.verdicts.get(key, self.begun)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +76,31 @@ def look(folder: Path, *, opener: Opener = open_scheduler, now: float | None = N
     memory = remember(folder)
     submissions = list(read_submissions(folder))
     reports = {submission.key: read_report(folder, submission.key) for submission in submissions}
+    beats = {path: read_heartbeat(Path(path)) for path in {one.progress for one in submissions}}
+    back = {
+        one.key: (memory.settled[one.key], memory.verdicts.get(one.key, memory.begun))
+        for one in submissions
+        if memory.outlived(one, reports[one.key], beats[one.progress])
+    }
     asked = [
-        submission
-        for submission in submissions
-        if submission.job_id and submission.key not in memory.settled and not said(reports[submission.key])
+        one
+        for one in submissions
+        if one.job_id and (one.key not in memory.settled or one.key in back) and not said(reports[one.key])
     ]
     told, problems = ask(asked, memory, opener, moment)
-    beats: dict[str, Heartbeat | None] = {}
     found = []
     for submission in submissions:
-        if submission.progress not in beats:
-            beats[submission.progress] = read_heartbeat(Path(submission.progress))
+        key, beat = submission.key, beats[submission.progress]
+        status = told.get(key) or memory.settled.get(key)
+        if key in back and beat is not None and beat.fresh(moment) and status == back[key][0]:
+            # The scheduler only says again what the job itself has refuted.
+            memory.settled[key], memory.verdicts[key] = back[key]
+            status = None
         evidence = Evidence(
             submission=submission,
             report=reports[submission.key],
-            heartbeat=beats[submission.progress],
-            told=told.get(submission.key) or memory.settled.get(submission.key),
+            heartbeat=beat,
+            told=status,
             missing_since=memory.missing.get(submission.key),
             slots=memory.slots.get(submission.key),
             now=moment,
@@ -120,13 +141,15 @@ def ask(
         except UserError as error:
             problems.append(str(error))
             continue
-        unclear = [job for job in jobs if not clear(listed.get(job.job_id))]
+        unclear = [job for job in jobs if not clear(listed.get(job.job_id), known=job.key in memory.errors)]
         finals, problem = ends_of(scheduler, [job.job_id for job in unclear[:FINALS]])
         if problem:
             problems.append(f"{name}: {problem}")
         for job in jobs:
-            status = finals.get(job.job_id, listed.get(job.job_id))
-            if status is not None:
+            status = listed.get(job.job_id)
+            if status is not None and not clear(status):
+                told[job.key] = in_error(memory, job, status, finals.get(job.job_id))
+            elif (status := finals.get(job.job_id, status)) is not None:
                 told[job.key] = settle(memory, job, status, now)
     return told, problems
 
@@ -142,13 +165,26 @@ def ends_of(scheduler: Scheduler, ids: Iterable[str]) -> tuple[dict[str, JobStat
     return ends, ""
 
 
-def clear(status: JobStatus | None) -> bool:
-    """Return whether a listing tells all there is to tell."""
-    return status is not None and not (status.state is JobState.FAILED and not status.reason)
+def clear(status: JobStatus | None, *, known: bool = False) -> bool:
+    """Return whether a listing tells all there is to tell; `known`: why it is in the error state, was."""
+    return status is not None and (known or not (status.state is JobState.FAILED and not status.reason))
+
+
+def in_error(memory: Memory, job: Submission, listed: JobStatus, asked: JobStatus | None) -> JobStatus:
+    """Note why a job is in the error state. It has not ended: its scheduler has it, and somebody may free it."""
+    memory.settled.pop(job.key, None)
+    memory.missing.pop(job.key, None)
+    if listed.slots is not None:
+        memory.slots[job.key] = listed.slots
+    if asked is not None and asked.state is JobState.FAILED:
+        memory.errors[job.key] = asked
+    return memory.errors.get(job.key, listed)
 
 
 def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> JobStatus:
     """Note slots and how a job ended, or since when there is no record of it; after a while there never will be."""
+    memory.settled.pop(job.key, None)
+    memory.errors.pop(job.key, None)
     if status.slots is not None:
         memory.slots[job.key] = status.slots
     if status.state is JobState.UNKNOWN:
@@ -159,6 +195,7 @@ def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> Jo
         memory.missing.pop(job.key, None)
     if clear(status) and status.state.over:
         memory.settled[job.key] = status
+        memory.verdicts[job.key] = now
     return status
 
 
@@ -193,6 +230,8 @@ def keep(folder: Path, memory: Memory, situations: Iterable[Situation], now: flo
         return
     kept = Memory(
         settled={key: status for key, status in memory.settled.items() if key in known},
+        verdicts={key: when for key, when in memory.verdicts.items() if key in memory.settled and key in known},
+        errors={key: status for key, status in memory.errors.items() if key in known},
         missing={key: when for key, when in memory.missing.items() if key in known},
         slots={key: number for key, number in memory.slots.items() if key in known},
         open=still,

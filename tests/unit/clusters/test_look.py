@@ -164,6 +164,67 @@ def test_an_error_state_is_asked_for_its_reason(folder: Path) -> None:
     assert see(folder, scheduler).situations[0].reason == "error state: can't open output file"
 
 
+def test_an_error_state_is_no_end_somebody_may_free_the_job(folder: Path) -> None:
+    add(folder, "1")
+    scheduler = Told({"1": told(JobState.QUEUED)})
+    see(folder, scheduler)
+    scheduler.jobs["1"] = told(JobState.FAILED)
+    scheduler.ends["1"] = told(JobState.FAILED, "error state: can't open output file")
+    assert [one.reason for one in see(folder, scheduler).left] == ["error state: can't open output file"]
+    seen = see(folder, scheduler, NOW + 60)
+    assert (seen.situations[0].reason, seen.left) == ("error state: can't open output file", ())
+    assert scheduler.finals == ["1"]  # why, is asked once
+    scheduler.jobs["1"] = told(JobState.QUEUED)  # qmod -cj
+    assert states(see(folder, scheduler, NOW + 120)) == {"1": "queued"}
+    scheduler.jobs = {}
+    scheduler.ends["1"] = told(JobState.CANCELLED, "deleted by operator")
+    seen = see(folder, scheduler, NOW + 180)
+    assert [(one.state, one.reason) for one in seen.left] == [(State.CANCELLED, "deleted by operator")]
+    asked = len(scheduler.finals)
+    see(folder, scheduler, NOW + 240)
+    assert len(scheduler.finals) == asked
+
+
+def beat(folder: Path, key: str, when: float) -> None:
+    directory = folder.parent / "results" / key
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "progress.json").write_bytes(msgspec.json.encode(heartbeat(key=key, heartbeat=when)))
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_job_that_was_put_back_and_runs_again_outranks_its_failure(folder: Path, *, older: bool) -> None:
+    add(folder, "1")
+    write_report(folder, "1", report())
+    beat(folder, "1", NOW - 200)
+    scheduler = Told({}, {"1": told(JobState.FAILED, "its node failed")})
+    assert states(see(folder, scheduler)) == {"1": "resumable"}
+    if older:  # a file of a version that did not note when
+        kept = json.loads((folder / FILE).read_bytes())
+        (folder / FILE).write_text(json.dumps({name: kept[name] for name in ("settled", "missing", "open", "begun")}))
+    assert states(see(folder, scheduler, NOW + 60)) == {"1": "resumable"}
+    assert scheduler.finals == ["1"]
+    scheduler.jobs["1"] = told(JobState.RUNNING)
+    write_report(folder, "1", report(started=NOW + 100))
+    assert states(see(folder, scheduler, NOW + 110)) == {"1": "running"}
+    scheduler.jobs = {}
+    assert states(see(folder, scheduler, NOW + 900)) == {"1": "resumable"}
+    assert len(scheduler.finals) == 2
+
+
+def test_a_scheduler_that_only_repeats_itself_does_not_outrank_a_later_heartbeat(folder: Path) -> None:
+    add(folder, "1")
+    write_report(folder, "1", report())
+    beat(folder, "1", NOW - 200)
+    scheduler = Told({}, {"1": told(JobState.FAILED, "its node failed")})
+    assert states(see(folder, scheduler)) == {"1": "resumable"}
+    for later in (60, 120):
+        beat(folder, "1", NOW + later - 3)
+        assert states(see(folder, scheduler, NOW + later)) == {"1": "running"}
+    for later in (600, 660):
+        assert states(see(folder, scheduler, NOW + later)) == {"1": "resumable"}
+    assert len(scheduler.finals) == 4  # the end is asked for once more, and then it is settled
+
+
 def test_who_waits_for_a_job_that_was_deleted_before_it_ran_is_told(folder: Path) -> None:
     add(folder, "1", cancelled=NOW - 5, successor="2")
     add(folder, "2", predecessor="1")
