@@ -31,7 +31,8 @@ def main(args: argparse.Namespace) -> int:
     from saiten.clusters.record import folder_of
     from saiten.settings.environment import default_output
 
-    folder = folder_of(args.output_dir or default_output())
+    output = args.output_dir or default_output()
+    folder = folder_of(output)
     everything = known(folder)
     if not everything:
         raise UserError(f"nothing was submitted from here: {folder} has no submissions (give --output-dir)")
@@ -39,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     some = chosen(everything, args.jobs) if args.jobs else everything
     wanted = []
     for run in by_run(some):
-        busy = left_to_others(runs[run])
+        busy = left_to_others(output, runs[run])
         order = order_again(folder, runs[run], args)
         works = undone(order, works_of(order, asks_hub=not args.dry_run))
         left = [work for work in works if work.benchmark.name not in busy]

@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
         orders = [fetched(order, args.predownload) for order in orders]
     wanted = []
     for order in orders:
-        busy = left_to_others(jobs_of(order))
+        busy = left_to_others(order.output, jobs_of(order))
         works = undone(order, works_of(order, asks_hub=not args.dry_run))
         left = [work for work in works if work.benchmark.name not in busy]
         if left:
@@ -145,11 +145,12 @@ def jobs_of(order: Order) -> list[Known]:
     return [one for one in known(folder_of(order.output)) if one.submission.run == run]
 
 
-def left_to_others(jobs: Sequence[Known]) -> set[str]:
+def left_to_others(output: Path, jobs: Sequence[Known]) -> set[str]:
     """Return the benchmarks of jobs that still wait or run, and say so: they would only be asked twice."""
     from saiten.clusters.jobs import still_going
+    from saiten.clusters.record import folder_of
 
-    going = still_going(jobs)
+    going = still_going(folder_of(output), jobs)
     busy = {name for one in going for name in one.submission.benchmarks}
     if busy:
         ids = ", ".join(one.submission.job_id for one in going)

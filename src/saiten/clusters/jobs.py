@@ -7,13 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saiten.clusters.record import (
-    JobReport,
-    Submission,
-    mark_cancelled,
-    read_report,
-    read_submissions,
-)
+from saiten.clusters.heartbeat import read_heartbeat
+from saiten.clusters.look import FINALS, Memory, clear, ends_of, remember
+from saiten.clusters.record import JobReport, Submission, mark_cancelled, read_report, read_submissions
 from saiten.clusters.scheduler import JobState
 from saiten.clusters.sites import find_service, open_scheduler
 from saiten.clusters.situation import GRACE_SECONDS
@@ -32,6 +28,11 @@ class Known:
         """Whether it will not run (any more), as far as our own files tell."""
         finished = self.report is not None and self.report.finished is not None
         return finished or bool(self.submission.refused) or not self.submission.job_id
+
+    @property
+    def open(self) -> bool:
+        """Whether only its scheduler can tell that it ended."""
+        return not self.over and self.submission.cancelled is None
 
 
 def known(folder: Path) -> list[Known]:
@@ -75,16 +76,19 @@ def with_successors(some: Sequence[Known], all_known: Sequence[Known]) -> list[K
 
 
 def cancel(folder: Path, some: Sequence[Known]) -> Iterator[str]:
-    """Delete jobs, each service with one command, and yield what was done in words."""
-    for (service, place), jobs in by_service(some).items():
-        going = [one for one in jobs if not one.over and one.submission.cancelled is None]
-        if not going:
-            continue
-        scheduler = open_scheduler(find_service(service), place)
-        scheduler.cancel([one.submission.job_id for one in going])
-        for one in going:
+    """Delete the jobs that still wait or run, each service with one command, and yield what was done in words."""
+    open_ones = [one for one in some if one.open]
+    going = still_going(folder, open_ones, in_error=True)
+    for (service, place), jobs in by_service(going).items():
+        open_scheduler(find_service(service), place).cancel([one.submission.job_id for one in jobs])
+        for one in jobs:
             mark_cancelled(folder, one.submission)
             yield f"cancelled: {one.submission.name}, job {one.submission.job_id} on {service}"
+    deleted = {one.submission.key for one in going}
+    for one in open_ones:
+        if one.submission.key not in deleted:
+            job = one.submission
+            yield f"had ended already: {job.name}, job {job.job_id} on {job.service} (saiten status tells how)"
 
 
 def by_service(some: Iterable[Known]) -> Mapping[tuple[str, str], list[Known]]:
@@ -95,24 +99,38 @@ def by_service(some: Iterable[Known]) -> Mapping[tuple[str, str], list[Known]]:
     return found
 
 
-def still_going(some: Sequence[Known]) -> list[Known]:
+def still_going(folder: Path, some: Sequence[Known], *, in_error: bool = False) -> list[Known]:
     """Return the submissions that wait or run: our own files first, then one question to each scheduler.
 
-    A new job of which a scheduler does not know how it ended counts as: it runs. Later there is no such record any
-    more: Grid Engine writes none for a job that was deleted while it waited.
+    A new job of which a scheduler does not know how it ended (or is not asked: there were too many) counts as: it
+    runs. Later there is no such record any more: Grid Engine writes none for a job that was deleted while it waited.
+    `in_error`: jobs that a scheduler keeps in the error state count as well.
     """
-    settled = time.time() - GRACE_SECONDS
-    unclear = [one for one in some if not one.over and one.submission.cancelled is None]
+    new = time.time() - GRACE_SECONDS
+    memory = remember(folder)
+    unclear = [one for one in some if one.open and not ended_earlier(memory, one)]
     found: list[Known] = []
     for (service, place), jobs in by_service(unclear).items():
         scheduler = open_scheduler(find_service(service), place)
         statuses = scheduler.poll([one.submission.job_id for one in jobs])
+        left = [one.submission.job_id for one in jobs if one.submission.job_id not in statuses]
+        ends, _ = ends_of(scheduler, left[:FINALS])
         for one in jobs:
-            status = statuses.get(one.submission.job_id) or scheduler.final(one.submission.job_id)
-            gone = status.state is JobState.UNKNOWN and one.submission.submitted < settled
-            if not status.state.over and not gone:
+            job = one.submission
+            status = statuses.get(job.job_id) or ends.get(job.job_id)
+            if status is None or status.state is JobState.UNKNOWN:
+                goes_on = job.submitted >= new
+            else:
+                goes_on = not status.state.over or (in_error and job.job_id in statuses and not clear(status))
+            if goes_on:
                 found.append(one)
     return found
+
+
+def ended_earlier(memory: Memory, one: Known) -> bool:
+    """Return whether an earlier look was told how a job ended, and the job has not spoken since."""
+    job = one.submission
+    return job.key in memory.settled and not memory.outlived(job, one.report, read_heartbeat(Path(job.progress)))
 
 
 def by_run(some: Iterable[Known]) -> Mapping[str, list[Known]]:

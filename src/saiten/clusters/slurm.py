@@ -17,6 +17,7 @@ from saiten.clusters.services import Service
 from saiten.values import replace
 
 FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
+ENDED = re.compile(r"Invalid job id|already completing or completed", re.IGNORECASE)
 STATES = {
     "PENDING": JobState.QUEUED,
     "REQUEUED": JobState.QUEUED,
@@ -129,7 +130,7 @@ class Slurm:
         if not ids:
             return
         answer = run(["scancel", *ids])
-        if answer.status != 0 and not FORGOTTEN.search(answer.complaint):
+        if answer.status != 0 and not ENDED.search(answer.complaint):
             raise SchedulerError(f"scancel failed: {answer.complaint}")
 
 

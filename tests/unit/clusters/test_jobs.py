@@ -6,18 +6,19 @@ import socket
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from saiten.clusters.jobs import cancel, known, still_going
 from saiten.clusters.local import LocalScheduler
-from saiten.clusters.look import look
-from saiten.clusters.record import folder_of, write_submission
-from saiten.clusters.scheduler import SchedulerError
+from saiten.clusters.look import FILE, FINALS, Memory, look
+from saiten.clusters.record import folder_of, read_submissions, write_report, write_submission
+from saiten.clusters.scheduler import JobState, SchedulerError
 from saiten.clusters.services import LOCAL
 from saiten.clusters.sites import open_scheduler, place_of
 from saiten.clusters.situation import GRACE_SECONDS
 from tests.unit.clusters.commands import Commands, commands
-from tests.unit.clusters.made import submission
+from tests.unit.clusters.made import report, submission, told, write_heartbeat
 from tests.unit.clusters.requests import request
 
 __all__ = ["commands"]
@@ -39,7 +40,7 @@ def test_a_local_job_is_deleted_and_seen_from_a_shell_with_another_queue(
 
     monkeypatch.setenv("SAITEN_LOCAL", str(tmp_path / "second"))
     assert [str(one.state) for one in look(folder).situations] in (["queued"], ["running"])
-    assert len(still_going(known(folder))) == 1
+    assert len(still_going(folder, known(folder))) == 1
     assert list(cancel(folder, known(folder))) == [f"cancelled: ja_gpqa, job {job_id} on local"]
     deadline = time.monotonic() + 30
     while not (over := scheduler.final(job_id).state.over) and time.monotonic() < deadline:
@@ -61,6 +62,73 @@ def test_a_job_that_grid_engine_forgot_does_not_keep_its_benchmarks_for_ever(
     folder = folder_of(tmp_path)
     folder.mkdir()
     write_submission(folder, submission(submitted=time.time()))
-    assert len(still_going(known(folder))) == 1
+    assert len(still_going(folder, known(folder))) == 1
     write_submission(folder, submission(submitted=time.time() - GRACE_SECONDS - 1))
-    assert still_going(known(folder)) == []
+    assert still_going(folder, known(folder)) == []
+
+
+QSTAT = (
+    "job-ID  prior   name       user         state submit/start at     queue    slots ja-task-ID\n" + "-" * 90 + "\n"
+)
+
+
+def row(job_id: str, letters: str) -> str:
+    return f"    {job_id} 0.50000 ja_gpqa    me           {letters:<5} 08/21/2026 10:00:00            1\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = folder_of(tmp_path)
+    made.mkdir()
+    return made
+
+
+def test_only_what_its_scheduler_still_has_is_cancelled(folder: Path, commands: Commands) -> None:
+    commands.add("qstat", QSTAT + row("1", "r") + row("2", "qw") + row("3", "Eqw"))
+    commands.add("qacct", err=NOT_YET, status=1)
+    commands.add("qdel", "me has registered the job 1 for deletion\n", err='denied: job "2" does not exist\n', status=1)
+    for number in (1, 2, 3, 4):  # 4 died without a last word
+        write_submission(folder, submission(key=f"k{number}", job_id=str(number), submitted=1.0))
+    write_report(folder, "k4", report())
+    said = list(cancel(folder, known(folder)))
+    assert [line.partition(",")[2] for line in said[:3]] == [f" job {number} on tsubame" for number in (1, 2, 3)]
+    assert said[3] == "had ended already: ja_gpqa, job 4 on tsubame (saiten status tells how)"
+    assert [call for call in commands.calls() if call[0] == "qdel"] == [["qdel", "1", "2", "3"]]
+    assert len([call for call in commands.calls() if call[:2] == ["qstat", "-u"]]) == 1
+    assert [one.cancelled is None for one in read_submissions(folder)] == [False, False, False, True]
+
+
+def test_what_a_look_was_told_is_not_asked_again_unless_the_job_spoke_since(folder: Path, commands: Commands) -> None:
+    commands.add("qstat", QSTAT + row("307", "r"))
+    commands.add("qacct", err=NOT_YET, status=1)
+    run = folder.parent / "run"
+    write_submission(folder, submission(run=str(run), progress=str(run / "progress.json")))
+    now = time.time()
+    memory = Memory(settled={"k1": told(JobState.FAILED, "its node failed")}, verdicts={"k1": now - 60}, begun=now - 60)
+    (folder / FILE).write_bytes(msgspec.json.encode(memory))
+    assert still_going(folder, known(folder)) == []
+    assert commands.calls() == []
+    write_report(folder, "k1", report())
+    write_heartbeat(run, heartbeat=now - 5)
+    assert len(still_going(folder, known(folder))) == 1
+    assert (folder / FILE).read_bytes() == msgspec.json.encode(memory)
+
+
+def test_only_so_many_ends_are_asked_for(folder: Path, commands: Commands) -> None:
+    commands.add("qstat")
+    commands.add("qacct", err=NOT_YET, status=1)
+    now = time.time()
+    for number in range(FINALS + 10):
+        write_submission(
+            folder, submission(key=f"k{number:02d}", job_id=f"{number}", submitted=now - (0 if number % 2 else 9999))
+        )
+    assert len(still_going(folder, known(folder))) == FINALS // 2 + 5  # the new ones
+    assert len([call for call in commands.calls() if call[0] == "qacct"]) == FINALS
+
+
+def test_an_accounting_that_does_not_answer_keeps_nobody_from_submitting(folder: Path, commands: Commands) -> None:
+    commands.add("qstat", QSTAT + row("1", "qw"))
+    commands.add("qacct", err="error: no such file\n", status=1)
+    for number in (1, 2, 3):
+        write_submission(folder, submission(key=f"k{number}", job_id=str(number), submitted=1.0))
+    assert [one.submission.key for one in still_going(folder, known(folder))] == ["k1"]

@@ -122,6 +122,9 @@ def test_a_controller_that_is_away_is_no_end(commands: Commands) -> None:
 def test_cancelling_what_ended_is_no_error(commands: Commands) -> None:
     commands.add("scancel", err="scancel: error: Kill job error on job id 9: Invalid job id specified\n", status=1)
     SLURM_JOBS.cancel(["9"])
+    ended = "scancel: error: Kill job error on job id 9: Job/step already completing or completed\n"
+    commands.add("scancel", err=ended, status=1)
+    SLURM_JOBS.cancel(["9"])
     commands.add("scancel", err="scancel: error: Access/permission denied\n", status=1)
     with pytest.raises(SchedulerError, match="denied"):
         SLURM_JOBS.cancel(["9"])
