@@ -25,6 +25,8 @@ PIPE_BYTES = 1 << 16
 """What is gathered before the pipe is written: as much as it takes at once."""
 CUT = frozenset({"length", "context_overflow"})
 """Finish reasons of an answer that was cut at a token limit."""
+MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_MMAP_THRESHOLD_": "131072"}
+"""Arrow's own pool keeps what it once had; so does the GNU allocator, unless it may not raise this limit by itself."""
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment of the writing process: no key has any business there."""
 
@@ -64,8 +66,7 @@ class DetailsWriter:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ}
-            | {"ARROW_DEFAULT_MEMORY_POOL": "system"},  # the default pool keeps what it once had
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | MEMORY,
             start_new_session=True,  # a signal to the whole job must not tear a file: this process ends with the pipe
         )
 
