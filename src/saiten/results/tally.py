@@ -50,11 +50,11 @@ class HashSum(Struct):
     def add(self, text: str) -> None:
         """Take in one text."""
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
-        self.total = (self.total + int.from_bytes(digest, "big")) % (1 << 8 * HASH_BYTES)
+        self.total += int.from_bytes(digest, "big")
 
     def hexdigest(self) -> str:
         """Return 16 hexadecimal digits."""
-        return f"{self.total:0{2 * HASH_BYTES}x}"
+        return f"{self.total % (1 << 8 * HASH_BYTES):0{2 * HASH_BYTES}x}"
 
 
 class TaskTally(Struct):
