@@ -77,6 +77,9 @@ class ModelServer(Protocol):
         """Start it again, at the same address and with the same arguments. Raises EndpointError."""
         ...
 
-    async def stop(self) -> None:
-        """End it; nothing is left behind. Does nothing where it never started."""
+    async def stop(self, *, hurried: bool = False) -> None:
+        """End it; nothing is left behind. Does nothing where it never started.
+
+        `hurried`: this process will be killed soon, so the server gets less time to end by itself.
+        """
         ...

@@ -357,7 +357,8 @@ class OwnServer:
     async def restart(self) -> None:
         self.told.append(("restart", len(self.fault.ledger)))
 
-    async def stop(self) -> None:
+    async def stop(self, *, hurried: bool = False) -> None:
+        assert not hurried  # no signal came
         self.told.append(("stop", len(self.fault.ledger)))
 
 

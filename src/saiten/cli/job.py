@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from saiten.cli.running import execute, with_environment
 from saiten.clusters.chain import look_back
 from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
-from saiten.clusters.job import JobFile, ends, enter, read_job, with_end
+from saiten.clusters.job import KILL_SERVER_SHARE, JobFile, ends, enter, read_job, with_end
 from saiten.clusters.record import JobReport, read_report, write_report
 from saiten.engine.presence import wait_for_silence
 from saiten.engine.signals import SIGNALS
@@ -108,7 +108,12 @@ def with_server(job: JobFile, access: Access) -> Access:
     from saiten.models.reasoning import is_ours
     from saiten.servers.serving import Serving
 
-    serving = Serving(spec=job.spec, logs=Path(job.logs), is_ours=is_ours)
+    serving = Serving(
+        spec=job.spec,
+        logs=Path(job.logs),
+        is_ours=is_ours,
+        hurried_seconds=KILL_SERVER_SHARE * job.kill_seconds,
+    )
     return replace(access, server=serving)
 
 

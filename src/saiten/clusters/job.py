@@ -30,6 +30,8 @@ RESERVE_SHARE = 0.05
 RESERVE_LEAST, RESERVE_MOST = 4.0, 240.0
 """Of the walltime, how much is kept for ending: draining, then stopping the server and writing."""
 DRAIN_SHARE = 0.6
+KILL_DRAIN_SHARE, KILL_SERVER_SHARE = 0.5, 0.3
+"""Of the time from the scheduler's signal to the kill: for what is in flight, then for the server; the rest writes."""
 UNTOLD = frozenset({"api_key", "judge_api_key", "server", "part"})
 """Fields of `Access` that are no business of a file."""
 FORWARDED = (
@@ -143,8 +145,8 @@ def with_end(job: JobFile, end: float) -> Access:
         stop_at=stop_at,
         drain_until=stop_at + DRAIN_SHARE * reserve,
     )
-    # After a signal the kill is near: what is in flight may use half of that time.
-    return replace(access, part=part, drain_seconds=min(access.drain_seconds, job.kill_seconds / 2))
+    # After a signal the kill is near.
+    return replace(access, part=part, drain_seconds=min(access.drain_seconds, KILL_DRAIN_SHARE * job.kill_seconds))
 
 
 def enter(job: JobFile) -> dict[str, str]:

@@ -175,7 +175,7 @@ class Asking(Struct, kw_only=True):
         """Start the model's server, if there is one to start and something to ask it."""
         if self.server is None or not (self._owes() or self.judges_itself):
             return None
-        stack.push_async_callback(self.server.stop)
+        stack.push_async_callback(self._end, self.server, stop)
         self.progress.state = "serving"
         reached = await start_server(self.server, self.observer.tell, stop)
         if reached is not None:
@@ -230,7 +230,10 @@ class Asking(Struct, kw_only=True):
         finally:
             self.progress.asking_until = time.time()
             if self.server is not None and not self.judges_itself:
-                await self.server.stop()
+                await self._end(self.server, stop)
+
+    async def _end(self, server: ModelServer, stop: StopRequest) -> None:
+        await server.stop(hurried=stop.hurried)
 
     async def _ask(self, client: Client, commit: GroupCommit, stop: StopRequest, verify: Verify) -> SaitenError | None:
         learners = {id(plan): Learner(plan) for plan in self.plans}

@@ -40,6 +40,8 @@ class StopRequest(Struct):
     reason: str = ""
     until: float | None = None
     """Unix time until which requests in flight may finish, where that is known."""
+    hurried: bool = False
+    """Whether a signal asked: who sent it may kill this process soon."""
 
     def grace(self, seconds: float) -> float | None:
         """Return how long requests in flight may still finish: `seconds` or until `until`; None: not stopping."""
@@ -99,6 +101,7 @@ def watch_signals(stop: StopRequest, tell: Callable[[str], None]) -> Iterator[No
     def received(number: signal.Signals) -> None:
         if number in WARNINGS and stop.draining.is_set():
             return
+        stop.hurried = True
         what = "stopping now" if stop.draining.is_set() else "finishing what is in flight (again: stop now)"
         stop.ask(number.name, SIGNALS[number])
         tell(f"{number.name}: {what}")

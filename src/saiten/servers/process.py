@@ -58,6 +58,8 @@ class Launch:
     """Deadline from the start to the first token."""
     grace_seconds: float = 10.0
     """From SIGTERM to SIGKILL."""
+    hurried_seconds: float | None = None
+    """The same where this process will be killed soon; None: no shorter."""
 
 
 class RunningServer:
@@ -145,8 +147,8 @@ class RunningServer:
         self._process = self._spawn(self._port)
         try:
             await self.wait_ready()
-        except BaseException:
-            await self.stop()
+        except BaseException as error:
+            await self.stop(hurried=isinstance(error, asyncio.CancelledError))
             raise
 
     async def _health_while_alive(self, timeout_seconds: float) -> Health:
@@ -171,12 +173,15 @@ class RunningServer:
             resumable=True,
         )
 
-    async def stop(self) -> int:
+    async def stop(self, *, hurried: bool = False) -> int:
         """End the server and return its exit status: SIGTERM, a wait, SIGKILL to all its processes."""
+        patience = self._launch.grace_seconds + 2.0
+        if hurried and self._launch.hurried_seconds is not None:
+            patience = min(patience, self._launch.hurried_seconds)
         try:
             if self._process.poll() is None:
                 self._process.terminate()
-            deadline = time.monotonic() + self._launch.grace_seconds + 2.0
+            deadline = time.monotonic() + patience
             while self._process.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110  # no event tells it
                 await asyncio.sleep(0.02)
         finally:
@@ -217,7 +222,7 @@ async def start(launch: Launch) -> RunningServer:
         try:
             await server.wait_ready()
         except BaseException as error:
-            await server.stop()
+            await server.stop(hurried=isinstance(error, asyncio.CancelledError))
             if isinstance(error, EndpointError) and attempt < _PORT_ATTEMPTS and port_is_taken(port):
                 continue
             raise

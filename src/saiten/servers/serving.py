@@ -58,6 +58,8 @@ class Serving:
     """The key that clients must give; None: a new one."""
     embedded: Embedded | None = None
     """A GGUF file that is served in place of the model's name, by llama.cpp."""
+    hurried_seconds: float | None = None
+    """How long the server may take to end where this process will be killed soon; None: as long as otherwise."""
     server: RunningServer | None = None
 
     async def start(self, tell: Callable[[str], None]) -> Reached:
@@ -67,7 +69,7 @@ class Serving:
             tell(line)
         tell(f"starting {self.spec.model} (log: {prepared.launch.log})")
         began = time.monotonic()
-        self.server = await start(prepared.launch)
+        self.server = await start(replace(prepared.launch, hurried_seconds=self.hurried_seconds))
         seconds = time.monotonic() - began
         tell(f"{self.spec.model} is served at {self.server.base_url}, ready after {seconds:.1f} s")
         facts = {**prepared.reached.facts, "start_seconds": round(seconds, 1)}
@@ -90,11 +92,11 @@ class Serving:
         assert self.server is not None, "nothing was started"
         await self.server.restart()
 
-    async def stop(self) -> None:
+    async def stop(self, *, hurried: bool = False) -> None:
         """End the server and all its processes."""
         server, self.server = self.server, None
         if server is not None:
-            await server.stop()
+            await server.stop(hurried=hurried)
 
     # ------------------------------------------------------------------------------------------ vLLM
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from saiten.benchmarks import find
+from saiten.cli.job import with_server
 from saiten.clusters.estimate import Learnt, Work
 from saiten.clusters.job import access_of, ends, enter, read_job, with_end, write_script
 from saiten.clusters.orders import Order, describe, plan_jobs
@@ -18,6 +19,7 @@ from saiten.clusters.services import ABCI, LOCAL, SLURM, TSUBAME, Service
 from saiten.clusters.submit import look_once, notice, submit
 from saiten.errors import UserError
 from saiten.results.layout import Layout
+from saiten.servers.serving import Serving
 from saiten.types import Access, RunSpec
 from saiten.values import replace
 
@@ -157,6 +159,9 @@ def test_a_job_stops_asking_before_its_end_and_drains_within_the_kill_delay(tmp_
     assert access.part.drain_until == 4600 - 72
     assert access.drain_seconds == 5.0
     assert access.part.key == made.key
+    server = with_server(told, access).server
+    assert isinstance(server, Serving)
+    assert server.hurried_seconds == 3.0  # of 10 s from the signal to the kill, 2 are left to write
 
 
 def test_a_job_finds_its_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

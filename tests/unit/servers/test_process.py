@@ -16,6 +16,7 @@ import pytest
 from saiten.errors import EndpointError, Exit, UserError
 from saiten.servers.health import State
 from saiten.servers.process import Launch, RunningServer, port_is_taken, start
+from saiten.values import replace
 from tests.unit.servers.processes import command_line, eventually, lives, session_members
 
 SMALL_SERVER = str(Path(__file__).with_name("small_server.py"))
@@ -154,6 +155,19 @@ def test_all_processes_of_a_deaf_server_end_soon_after_the_grace(tmp_path: Path)
     members, seconds, status = asyncio.run(scenario())
     assert len(members) == 3
     assert status == 128 + signal.SIGKILL
+    assert 0.5 <= seconds < 15
+    assert eventually(lambda: not any(map(lives, members)))
+
+
+def test_a_deaf_server_gets_less_time_where_this_process_will_be_killed(tmp_path: Path) -> None:
+    async def scenario() -> tuple[list[int], float]:
+        server = await start(replace(launch(tmp_path, "crowd", grace=1000.0), hurried_seconds=0.5))
+        members = session_members(server.pid)
+        asked = time.monotonic()
+        await server.stop(hurried=True)
+        return members, time.monotonic() - asked
+
+    members, seconds = asyncio.run(scenario())
     assert 0.5 <= seconds < 15
     assert eventually(lambda: not any(map(lives, members)))
 
