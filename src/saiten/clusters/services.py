@@ -240,7 +240,11 @@ ABCI = Service(
     max_jobs=1000,
     group_variable="ABCI_GROUP",
     group_required=True,
-    setup=("[ ! -r /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",),
+    setup=(
+        "[ ! -r /etc/profile.d/modules.sh ] || . /etc/profile.d/modules.sh",
+        # A site renames its modules: a job that brings its own CUDA goes on without.
+        "! type module >/dev/null 2>&1 || module load cuda/12.6/12.6.1 || echo 'no module cuda/12.6/12.6.1' >&2",
+    ),
     scratch=("$PBS_LOCALDIR", "$TMPDIR"),
     file_systems=("/groups/", "/home/"),
     kill_seconds=10,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,20 @@ def test_job_names() -> None:
 
 def test_durations_as_schedulers_write_them() -> None:
     assert [clock(seconds) for seconds in (5, 5400, 604800)] == ["0:00:05", "1:30:00", "168:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("before", "out", "err"),
+    [
+        ('module() { echo "$@"; }', "load cuda/12.6/12.6.1\non\n", ""),
+        ("module() { return 1; }", "on\n", "no module cuda/12.6/12.6.1\n"),
+        ("", "on\n", ""),
+    ],
+)
+def test_abci_jobs_load_cuda_where_there_is_such_a_module(before: str, out: str, err: str) -> None:
+    script = "\n".join(["set -e", before, *ABCI.setup[1:], "echo on"])
+    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (out, err)
 
 
 def test_a_new_site_is_a_new_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
