@@ -289,7 +289,7 @@ def costs_of(order: Order, *, asks_hub: bool) -> Mapping[str, float]:
 
 def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace) -> int:
     """Show the plan, ask, and submit."""
-    from saiten.clusters.orders import describe, plan_jobs
+    from saiten.clusters.orders import describe, plan_jobs, points_left
     from saiten.clusters.scheduler import SchedulerError
     from saiten.clusters.sites import open_scheduler
     from saiten.clusters.submit import look_once, submit
@@ -297,7 +297,7 @@ def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namesp
     planned: list[Planned] = []
     for order, works in wanted:
         planned += plan_jobs(order, works, learnt_in(order.output))
-    for line in describe(planned):
+    for line in (*describe(planned), *points_left(planned)):
         print(line)
     check_number(planned)
     if args.dry_run or not (args.yes or agreed()):

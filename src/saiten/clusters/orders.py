@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,6 +186,18 @@ def price(planned: Sequence[Planned], service: str) -> str:
     jobs = [job for job in planned if job.order.service.name == service and job.order.service.currency]
     known = [job.points for job in jobs if job.points is not None]
     dark = ", ".join(dict.fromkeys(job.order.kind.name for job in jobs if job.points is None))
-    currency = jobs[0].order.service.currency if jobs else ""
+    site = jobs[0].order.service if jobs else None
+    currency = site.currency if site is not None else ""
     told = f", at most {sum(known):,.1f} {currency}" if known else ""
+    if site is not None and known and site.money_per_point is not None:
+        told += f" ({site.money_per_point * sum(known):,.0f} {site.money})".replace(" )", ")")
     return told + (f", {currency} not known for {dark} (points_per_hour in services.yaml)" if dark else "")
+
+
+def points_left(planned: Sequence[Planned]) -> Iterator[str]:
+    """Yield how to see what is left of each payer's points; a trial costs none."""
+    payers = {(job.order.service.name, job.order.group): job.order.service for job in planned if job.order.group}
+    for (name, group), service in payers.items():
+        if service.currency and service.points_command:
+            command = shlex.join(word.replace("{group}", group) for word in service.points_command)
+            yield f"{service.currency} left on {name}: {command}"

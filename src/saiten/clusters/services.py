@@ -135,7 +135,10 @@ class Service:
     """How often the scheduler may be asked."""
     currency: str = read_by(text, "")
     points_command: tuple[str, ...] = read_by(words, ())
-    """The site's command that shows what points are left."""
+    """The site's command that shows what points are left; `{group}` stands for who pays."""
+    money_per_point: float | None = read_by(AMOUNT)
+    """What a point costs you, in `money`; None: not known here."""
+    money: str = read_by(text, "")
 
     def node_kind(self, name: str) -> NodeKind:
         """Return a node kind, or raise UserError with the ones that exist.
@@ -205,7 +208,7 @@ TSUBAME = Service(
     kill_seconds=60,
     notice_seconds=0,
     currency="points",
-    points_command=("t4-user-info", "group", "point"),
+    points_command=("t4-user-info", "group", "point", "-g", "{group}"),
 )
 
 ABCI = Service(

@@ -12,7 +12,7 @@ from saiten.benchmarks import find
 from saiten.cli.job import with_server
 from saiten.clusters.estimate import Learnt, Work
 from saiten.clusters.job import access_of, ends, enter, read_job, with_end, write_script
-from saiten.clusters.orders import Order, describe, plan_jobs
+from saiten.clusters.orders import Order, describe, plan_jobs, points_left
 from saiten.clusters.record import folder_of, job_file, read_submissions
 from saiten.clusters.scheduler import JobRequest, JobStatus, SchedulerError
 from saiten.clusters.services import ABCI, LOCAL, SLURM, TSUBAME, Service
@@ -79,6 +79,28 @@ def test_the_plan_tells_jobs_times_sources_and_points(tmp_path: Path) -> None:
     assert list(describe(dark))[-1].endswith(f"asked for, {told}")
     assert list(describe([*jobs, *dark]))[-1].endswith(f"asked for, at most {2 * hours:.1f} points, {told}")
     assert "points" not in list(describe(plan_jobs(order(tmp_path, LOCAL, "cpu"), WORKS, Learnt())))[-1]
+
+
+def test_points_are_told_in_money_where_their_price_is_known(tmp_path: Path) -> None:
+    priced = replace(TSUBAME, money_per_point=275.0, money="JPY")
+    jobs = plan_jobs(order(tmp_path, priced, "node_f", walltime=7200, links=1), WORKS, Learnt())
+    assert list(describe(jobs))[-1].endswith(", at most 4.0 points (1,100 JPY)")
+    unnamed = replace(priced, money="")
+    jobs = plan_jobs(order(tmp_path, unnamed, "node_f", walltime=7200, links=1), WORKS, Learnt())
+    assert list(describe(jobs))[-1].endswith(", at most 4.0 points (1,100)")
+
+
+def test_who_pays_is_told_how_to_see_what_is_left(tmp_path: Path) -> None:
+    jobs = [
+        *plan_jobs(order(tmp_path, alone=True), WORKS, Learnt()),
+        *plan_jobs(order(tmp_path, ABCI, "rt_HG", group="gaa"), WORKS, Learnt()),
+        *plan_jobs(order(tmp_path, group=""), WORKS, Learnt()),
+        *plan_jobs(order(tmp_path, LOCAL, "cpu"), WORKS, Learnt()),
+    ]
+    assert list(points_left(jobs)) == [
+        "points left on tsubame: t4-user-info group point -g tga-lab",
+        "points left on abci: show_point",
+    ]
 
 
 def test_jobs_have_the_old_names_and_their_logs_the_old_places(tmp_path: Path) -> None:
