@@ -64,6 +64,7 @@ class Saiten:
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
         own = {
             "SAITEN_CACHE": str(self.folder / "cache"),
+            "XDG_STATE_HOME": str(self.folder / "cache" / "state"),
             "HF_HOME": str(self.folder / "hub"),
             "HF_HUB_OFFLINE": "1",
             "OPENAI_API_KEY": "sk-canary-0123456789abcdef",

@@ -66,7 +66,7 @@ class Rig:
         return subprocess.run(
             list(argv),
             cwd=cwd,
-            env={**self.environment, **(env or {})},
+            env={**self.environment, "XDG_STATE_HOME": f"{cwd}.state", **(env or {})},
             user=user.pw_uid,
             group=user.pw_gid,
             extra_groups=[],

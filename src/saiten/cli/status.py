@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ SLOWEST_SECONDS = 600.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
-        "--output-dir", type=Path, metavar="DIR", help="where results go (default: STORE_PATH, or here)"
+        "--output-dir", type=Path, metavar="DIR", help="only what was submitted to this folder; default: every folder"
     )
     parser.add_argument("--watch", action="store_true", help="look again and again, politely, until all jobs ended")
     parser.add_argument("--diagnose", metavar="RUN", help="why a run does not end: a run directory, job id or model")
@@ -34,62 +35,82 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
-    from saiten.clusters.look import look
-    from saiten.clusters.record import folder_of
+    from saiten.clusters.look import look_at
     from saiten.settings.environment import default_output
 
-    output = args.output_dir or default_output()
     if args.diagnose is not None:
-        return explain(args.diagnose, output)
-    folder = folder_of(output)
+        return explain(args.diagnose, args.output_dir or default_output())
+    folders = folders_of(args.output_dir)
     if args.watch:
-        return watch(folder, everything=args.all)
-    seen = look(folder)
-    show(seen, everything=args.all, as_json=args.json)
+        return watch(folders, everything=args.all)
+    show(look_at(folders), everything=args.all, as_json=args.json)
     return Exit.COMPLETE
 
 
-def watch(folder: Path, *, everything: bool) -> int:
+def folders_of(output: Path | None) -> list[Path]:
+    """Return the folders of submissions to look at: of one output folder, or of all that were submitted from."""
+    from saiten.clusters.outputs import noted
+    from saiten.clusters.record import folder_of
+    from saiten.settings.environment import default_output
+
+    if output is not None:
+        return [folder_of(output)]
+    here = folder_of(default_output())
+    return [here, *(folder for one in noted() if (folder := folder_of(one)).resolve() != here.resolve())]
+
+
+def watch(folders: Sequence[Path], *, everything: bool) -> int:
     """Look until all jobs ended. A scheduler that does not answer is asked less and less often."""
-    from saiten.clusters.look import look
-    from saiten.clusters.sites import find_service
+    from saiten.clusters.look import look_at
+    from saiten.clusters.sites import service_table
 
     pause = REDRAW_SECONDS
     try:
         while True:
-            seen = look(folder)
+            seen = look_at(folders)
             if sys.stdout.isatty():
                 print("\033[H\033[2J", end="")
             print(time.strftime("%Y-%m-%d %H:%M:%S"))
             show(seen, everything=everything)
             sys.stdout.flush()
-            going = [one for one in seen.situations if not one.state.over]
+            going = {one.submission.service for each in seen for one in each.situations if not one.state.over}
             if not going:
                 return Exit.COMPLETE
-            least = max(find_service(name).poll_seconds for name in {one.submission.service for one in going})
-            pause = min(SLOWEST_SECONDS, pause * 2) if seen.problems else max(REDRAW_SECONDS, float(least))
+            least = max((site.poll_seconds for name, site in service_table().items() if name in going), default=60)
+            problems = any(each.problems for each in seen)
+            pause = min(SLOWEST_SECONDS, pause * 2) if problems else max(REDRAW_SECONDS, float(least))
             time.sleep(pause)
     except KeyboardInterrupt:
         return Exit.COMPLETE
 
 
-def show(seen: Look, *, everything: bool = False, as_json: bool = False) -> None:
-    """Print what was seen."""
+def show(seen: Sequence[Look], *, everything: bool = False, as_json: bool = False) -> None:
+    """Print what was seen, each folder under its name where several have jobs."""
     from saiten.cli.status_table import render
+    from saiten.report.text import plain
 
     newest = time.time() - RECENT_SECONDS
-    shown = [one for one in seen.situations if everything or not one.state.over or one.submission.submitted >= newest]
-    if as_json:
-        left = {one.submission.key for one in seen.left}
-        records = [record(one, left=one.submission.key in left) for one in shown]
-        print(json.dumps(records, ensure_ascii=False, indent=1))
-    else:
-        for line in render(shown, seen.left, shutil.get_terminal_size((140, 24)).columns):
+    records: list[dict[str, Any]] = []
+    tables = [each for each in seen if each.situations] or seen[:1]
+    for each in tables:
+        shown = [
+            one for one in each.situations if everything or not one.state.over or one.submission.submitted >= newest
+        ]
+        if as_json:
+            left = {one.submission.key for one in each.left}
+            told = {"folder": str(each.folder.parent)}
+            records += (record(one, left=one.submission.key in left) | told for one in shown)
+            continue
+        if len(tables) > 1:
+            print(f"{plain(str(each.folder.parent))}:")
+        for line in render(shown, each.left, shutil.get_terminal_size((140, 24)).columns):
             print(line)
-        hidden = len(seen.situations) - len(shown)
+        hidden = len(each.situations) - len(shown)
         if hidden:
             print(f"{hidden} older jobs ended; --all shows them")
-    for problem in seen.problems:
+    if as_json:
+        print(json.dumps(records, ensure_ascii=False, indent=1))
+    for problem in dict.fromkeys(problem for each in seen for problem in each.problems):
         print(f"saiten: {problem}", file=sys.stderr)
 
 

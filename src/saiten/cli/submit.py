@@ -290,6 +290,7 @@ def costs_of(order: Order, *, asks_hub: bool) -> Mapping[str, float]:
 def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace) -> int:
     """Show the plan, ask, and submit."""
     from saiten.clusters.orders import describe, plan_jobs, points_left
+    from saiten.clusters.outputs import note
     from saiten.clusters.scheduler import SchedulerError
     from saiten.clusters.sites import open_scheduler
     from saiten.clusters.submit import look_once, submit
@@ -303,6 +304,8 @@ def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namesp
     if args.dry_run or not (args.yes or agreed()):
         print("nothing was submitted")
         return Exit.COMPLETE
+    for output in {job.order.output for job in planned}:
+        note(output)
     refused = 0
     for job in planned:
         scheduler = open_scheduler(job.order.service)

@@ -1,4 +1,4 @@
-"""One look at all submissions of an output directory: files are read, and each scheduler is asked one question.
+"""One look at all submissions of output directories: files are read, and each scheduler is asked one question.
 
 What schedulers said of jobs that ended is kept in `submissions/status.look.json`, so nothing is asked twice, and so a
 job that ended is announced once. Only `saiten status` writes that file.
@@ -7,7 +7,7 @@ job that ended is announced once. Only `saiten status` writes that file.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +60,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one look saw."""
+    """What one look saw in one folder."""
 
+    folder: Path
+    """Where the submissions are noted."""
     situations: tuple[Situation, ...]
     """Of all submissions, oldest first."""
     left: tuple[Situation, ...]
@@ -70,51 +72,86 @@ class Look:
     """Schedulers that did not answer; what they would have said is not known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What the files of one folder say."""
+
+    folder: Path
+    memory: Memory
+    submissions: tuple[Submission, ...]
+    reports: Mapping[str, JobReport | None]
+    """Key -> what the job says."""
+    beats: Mapping[str, Heartbeat | None]
+    """`Submission.progress` -> what stands there."""
+    back: Mapping[str, tuple[JobStatus, float]]
+    """Key -> verdict that the job outlived, with its time."""
+
+    @property
+    def unclear(self) -> Iterator[Submission]:
+        """The jobs of which only a scheduler can tell more."""
+        for one in self.submissions:
+            ended = said(self.reports[one.key]) or (one.key in self.memory.settled and one.key not in self.back)
+            if one.job_id and not ended:
+                yield one
+
+
 def look(folder: Path, *, opener: Opener = open_scheduler, now: float | None = None) -> Look:
     """Look at the submissions of a folder."""
+    (seen,) = look_at([folder], opener=opener, now=now)
+    return seen
+
+
+def look_at(folders: Iterable[Path], *, opener: Opener = open_scheduler, now: float | None = None) -> list[Look]:
+    """Look at the submissions of several folders; each scheduler is asked one question for all of them."""
     moment = time.time() if now is None else now
+    read = [files_of(folder) for folder in folders]
+    told, problems = ask([(job, files.memory) for files in read for job in files.unclear], opener, moment)
+    return [weighed(files, told, tuple(problems), moment) for files in read]
+
+
+def files_of(folder: Path) -> Files:
+    """Read what lies in a folder of submissions, and the heartbeats of their runs."""
     memory = remember(folder)
-    submissions = list(read_submissions(folder))
-    reports = {submission.key: read_report(folder, submission.key) for submission in submissions}
+    submissions = tuple(read_submissions(folder))
+    reports = {one.key: read_report(folder, one.key) for one in submissions}
     beats = {path: read_heartbeat(Path(path)) for path in {one.progress for one in submissions}}
     back = {
         one.key: (memory.settled[one.key], memory.verdicts.get(one.key, memory.begun))
         for one in submissions
         if memory.outlived(one, reports[one.key], beats[one.progress])
     }
-    asked = [
-        one
-        for one in submissions
-        if one.job_id and (one.key not in memory.settled or one.key in back) and not said(reports[one.key])
-    ]
-    told, problems = ask(asked, memory, opener, moment)
-    found = []
-    for submission in submissions:
-        key, beat = submission.key, beats[submission.progress]
+    return Files(folder=folder, memory=memory, submissions=submissions, reports=reports, beats=beats, back=back)
+
+
+def weighed(files: Files, told: Mapping[str, JobStatus], problems: tuple[str, ...], now: float) -> Look:
+    """Weigh what files and schedulers say of the jobs of a folder, and keep what the next look needs."""
+    memory, found = files.memory, []
+    for submission in files.submissions:
+        key, beat = submission.key, files.beats[submission.progress]
         status = told.get(key) or memory.settled.get(key)
-        if key in back and beat is not None and beat.fresh(moment) and status == back[key][0]:
+        if key in files.back and beat is not None and beat.fresh(now) and status == files.back[key][0]:
             # The scheduler only says again what the job itself has refuted.
-            memory.settled[key], memory.verdicts[key] = back[key]
+            memory.settled[key], memory.verdicts[key] = files.back[key]
             status = None
         evidence = Evidence(
             submission=submission,
-            report=reports[submission.key],
+            report=files.reports[key],
             heartbeat=beat,
             told=status,
-            missing_since=memory.missing.get(submission.key),
-            slots=memory.slots.get(submission.key),
-            now=moment,
+            missing_since=memory.missing.get(key),
+            slots=memory.slots.get(key),
+            now=now,
         )
         found.append(situation(evidence))
-    situations = stuck(found, reports)
+    situations = stuck(found, files.reports)
     was_open = set(memory.open)
     left = tuple(
         one
         for one in situations
         if one.state.over and (one.submission.key in was_open or one.submission.submitted > memory.begun > 0)
     )
-    keep(folder, memory, situations, moment)
-    return Look(situations=tuple(situations), left=left if memory.begun else (), problems=tuple(problems))
+    keep(files.folder, memory, situations, now)
+    return Look(folder=files.folder, situations=tuple(situations), left=left if memory.begun else (), problems=problems)
 
 
 def said(report: JobReport | None) -> bool:
@@ -123,29 +160,31 @@ def said(report: JobReport | None) -> bool:
 
 
 def ask(
-    submissions: Iterable[Submission], memory: Memory, opener: Opener, now: float
+    asked: Iterable[tuple[Submission, Memory]], opener: Opener, now: float
 ) -> tuple[dict[str, JobStatus], list[str]]:
     """Ask each scheduler once for all its jobs, then for the end of those it does not list any more."""
     told: dict[str, JobStatus] = {}
     problems: list[str] = []
-    by_service: dict[tuple[str, str], list[Submission]] = {}
-    for submission in submissions:
-        by_service.setdefault((submission.service, submission.place), []).append(submission)
+    by_service: dict[tuple[str, str], list[tuple[Submission, Memory]]] = {}
+    for job, memory in asked:
+        by_service.setdefault((job.service, job.place), []).append((job, memory))
     for (name, place), jobs in by_service.items():
         try:
             scheduler = opener(find_service(name), place)
-            listed = scheduler.poll([job.job_id for job in jobs])
+            listed = scheduler.poll([job.job_id for job, _ in jobs])
         except SchedulerError as error:
             problems.append(f"{name}: {error}")
             continue
         except UserError as error:
             problems.append(str(error))
             continue
-        unclear = [job for job in jobs if not clear(listed.get(job.job_id), known=job.key in memory.errors)]
-        finals, problem = ends_of(scheduler, [job.job_id for job in unclear[:FINALS]])
+        unclear = [
+            job.job_id for job, memory in jobs if not clear(listed.get(job.job_id), known=job.key in memory.errors)
+        ]
+        finals, problem = ends_of(scheduler, unclear[:FINALS])
         if problem:
             problems.append(f"{name}: {problem}")
-        for job in jobs:
+        for job, memory in jobs:
             status = listed.get(job.job_id)
             if status is not None and not clear(status):
                 told[job.key] = in_error(memory, job, status, finals.get(job.job_id))
