@@ -66,10 +66,10 @@ class _OpenFiles:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._descriptors: OrderedDict[Path, int] = OrderedDict()
+        self._descriptors: OrderedDict[str, int] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, path: Path, offset: int, length: int) -> bytes:
+    def read(self, path: str, offset: int, length: int) -> bytes:
         with self._lock:
             descriptor = self._descriptors.pop(path, None)
             if descriptor is None:
@@ -79,7 +79,7 @@ class _OpenFiles:
             self._descriptors[path] = descriptor
             return os.pread(descriptor, length, offset)
 
-    def forget(self, path: Path) -> None:
+    def forget(self, path: str) -> None:
         with self._lock:
             descriptor = self._descriptors.pop(path, None)
             if descriptor is not None:
@@ -92,10 +92,11 @@ _files = _OpenFiles(OPEN_FILES)
 class Rows(Sequence[Row]):
     """The rows of one subset: a sequence that reads from disk. Never all in memory."""
 
-    __slots__ = ("_apart", "_offsets", "_path", "columns", "revision", "source", "sources")
+    __slots__ = ("_apart", "_name", "_offsets", "_path", "columns", "revision", "source", "sources")
 
     def __init__(self, path: Path, offsets: array[int], meta: Meta) -> None:
         self._path = path
+        self._name = str(path)
         self._offsets = offsets
         self._apart = meta.apart
         self.columns = meta.columns
@@ -126,7 +127,7 @@ class Rows(Sequence[Row]):
     def _row(self, position: int) -> Row:
         start, end = self._offsets[position], self._offsets[position + 1]
         try:
-            row = msgspec.json.decode(_files.read(self._path, start, end - start))
+            row = msgspec.json.decode(_files.read(self._name, start, end - start))
         except (msgspec.DecodeError, RecursionError) as error:
             raise UserError(f"{self._path}: row {position + 1} is not readable JSON ({error})") from error
         except OSError as error:
@@ -193,7 +194,7 @@ def open_prepared(base: Path, origin: Path | None = None) -> Rows | None:
     meta, offsets = found
     if origin is not None and not all(_unchanged(origin / source.path, source) for source in meta.sources):
         return None
-    _files.forget(jsonl_path(base))
+    _files.forget(str(jsonl_path(base)))
     return Rows(jsonl_path(base), offsets, meta)
 
 

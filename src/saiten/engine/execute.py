@@ -133,7 +133,7 @@ class Executor(Struct, kw_only=True):
             plan.judgements.append(
                 VerdictRecord(place=place, verdict=verdict, generation_id=record.place.id, by=sandbox.level)
             )
-            self.commit.written()
+            self.commit.written(plan.judgements.writer)
         finally:
             done.set()
             del self._running[identity]

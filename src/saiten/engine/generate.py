@@ -153,7 +153,7 @@ class Generator(Struct, kw_only=True):
                 turn=item.turn,
             )
             locations.append(journal.append(GenerationRecord(place=place, generation=generation)))
-        self.commit.written()
+        self.commit.written(journal.writer)
         if journal.writer.pending:
             await self.commit.written_out(journal.writer)
         if self.synced_each:

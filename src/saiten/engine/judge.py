@@ -160,7 +160,7 @@ class Judging(Struct, kw_only=True):
         )
         by = reply.model or plan.judge.name
         plan.judgements.append(VerdictRecord(place=place, verdict=verdict, generation_id=record.place.id, by=by))
-        self.commit.written()
+        self.commit.written(plan.judgements.writer)
         if self.client.endpoint.paid:
             await self.commit.durable(plan.judgements.writer)
         self.failures += verdict.status == JUDGE_FAILED

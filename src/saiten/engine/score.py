@@ -207,14 +207,17 @@ class BenchmarkScorer:
         counts["due"] += subset.samples * subset.turns
         for repetition in range(subset.generated(index)):
             records = [self._record(subset, index, repetition, turn, weight) for turn in range(subset.turns)]
-            answered = tuple(record.generation for record in records if record is not None)
+            answered = tuple([record.generation for record in records if record is not None])
             if records[-1] is None or len(answered) < subset.turns:
                 continue
             prompts: list[str] = []
-            verdicts = tuple(self._verdict(waiting, answered[: turn + 1], prompts) for turn in range(subset.turns))
-            if verified and None in verdicts:
-                continue
-            counts["judge_unparsable"] += weight * sum(v is not None and v.status == JUDGE_UNPARSABLE for v in verdicts)
+            verdicts: tuple[Verdict | None, ...] = (None,) * subset.turns
+            if verified:
+                verdicts = tuple(self._verdict(waiting, answered[: turn + 1], prompts) for turn in range(subset.turns))
+                if None in verdicts:
+                    continue
+                unparsable = [v for v in verdicts if v is not None and v.status == JUDGE_UNPARSABLE]
+                counts["judge_unparsable"] += weight * len(unparsable)
             counts["scored"] += weight * subset.turns
             waiting.identities.append(records[-1].place.id)
             waiting.judge_prompts.append(prompts)
@@ -254,8 +257,6 @@ class BenchmarkScorer:
             if verdict is None and failed(self.plan, judgement):
                 self.tallies[waiting.subset.subset].counts["judge_failed"] += waiting.weight
             return verdict
-        if self.plan.benchmark.verifier is None:
-            return None
         identity, program = execution_of(self.plan, waiting.document, turns[-1])
         return NO_CODE if program is None else self.plan.verdicts.get(identity)
 

@@ -195,10 +195,10 @@ class GroupCommit:
         self._writers.append(writer)
         self._rescues[writer] = rescue or writer.rescue
 
-    def written(self) -> None:
-        """Say that something was appended (or refused)."""
+    def written(self, writer: Writer) -> None:
+        """Say that something was appended to `writer` (or refused)."""
         self._wanted.set()
-        if self.refused_since is None and any(writer.pending for writer in self._writers):
+        if writer.pending and self.refused_since is None:
             self.refused_since = time.monotonic()
 
     async def durable(self, writer: Writer) -> None:

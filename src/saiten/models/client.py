@@ -197,7 +197,8 @@ class Client:
             self._check(request.sampling)
         found: dict[int, Generation] = {}
         fatal: EndpointError | None = None
-        while fatal is None and (missing := [index for index in range(request.n) if index not in found]):
+        missing: Sequence[int] = range(request.n)
+        while missing and fatal is None:
             width = max(1, min(self.width, len(missing)))
             pieces = [self._piece(request, missing[start : start + width]) for start in range(0, len(missing), width)]
             before = len(found)
@@ -208,6 +209,7 @@ class Client:
                     found.update(answer)
             if before and len(found) > before:
                 self.stats.topped_up += len(found) - before
+            missing = [index for index in missing if index not in found]
         if fatal is not None:
             if not any(generation.outcome is not Outcome.REQUEST_FAILED for generation in found.values()):
                 raise fatal

@@ -13,6 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
+from time import monotonic
 from typing import Protocol, cast
 
 import httptools
@@ -221,7 +222,7 @@ class Connection(asyncio.Protocol):
         self._used = True
         self._clear()
         if self._keep and not self._transport.is_closing():
-            self.idle_since = self._loop.time()
+            self.idle_since = monotonic()
             self._answer()
             self._released(self)
         else:
@@ -280,7 +281,7 @@ class Connections:
             await connection.ask(request, sink)
         except Lost as error:
             if error.stale:
-                self._distrusted_until = asyncio.get_running_loop().time() + DISTRUST_SECONDS
+                self._distrusted_until = monotonic() + DISTRUST_SECONDS
                 while self._idle:
                     self._idle.pop().close()
             raise
@@ -293,7 +294,7 @@ class Connections:
 
     def _kept(self) -> Connection | None:
         """Return the idle connection that was used last; close those that have waited too long."""
-        oldest = asyncio.get_running_loop().time() - self._keepalive
+        oldest = monotonic() - self._keepalive
         while self._idle and (self._idle[0].closed or self._idle[0].idle_since < oldest):
             self._idle.popleft().close()
         while self._idle:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from posixpath import normpath
+from time import monotonic
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -52,7 +53,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """A reply, and when it came, on the loop's clock."""
+    """A reply, and when it came, on the monotonic clock."""
 
     reply: RawReply
     started: float
@@ -92,7 +93,7 @@ class Reading:
         self.fail: Callable[[Exception], None] | None = None
         self.started = self.last = 0.0
         self.first: float | None = None
-        """When the first byte of the body came, on the loop's clock."""
+        """When the first byte of the body came, on the monotonic clock."""
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body: list[bytes] = []
@@ -103,7 +104,7 @@ class Reading:
 
     def sent(self, fail: Callable[[Exception], None]) -> None:
         """Start the clocks."""
-        self.started = self.last = asyncio.get_running_loop().time()
+        self.started = self.last = monotonic()
         self.fail = fail
 
     def begin(self, status: int, headers: dict[str, str]) -> None:
@@ -120,7 +121,7 @@ class Reading:
 
     def take(self, piece: bytes) -> After:
         """Take a piece of the body. Raises TooLarge, or Malformed."""
-        self.last = asyncio.get_running_loop().time()
+        self.last = monotonic()
         if self.first is None:
             self.first = self.last
         self.size += len(piece)
@@ -169,7 +170,7 @@ class Watch(Struct):
 
     def _look(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         for reading in self.readings:
             if reading.fail is None:
                 continue  # it has no connection yet, and a bound of its own for that

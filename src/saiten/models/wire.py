@@ -93,8 +93,8 @@ def _slowly(data: bytes) -> Completion:
 
 
 def _suspicious(data: bytes, bodies: int, choices: int) -> bool:
-    limits = (bodies, choices, choices)
-    return any(data.count(key) > limit for key, limit in zip(MARKED, limits, strict=True))
+    body, reason, content = MARKED
+    return data.count(body) > bodies or data.count(reason) > choices or data.count(content) > choices
 
 
 def decode_completion(data: bytes) -> Completion:

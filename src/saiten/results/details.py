@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +30,12 @@ MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_MMAP_THRESHOLD_": "1310
 """Arrow's own pool keeps what it once had; so does the GNU allocator, unless it may not raise this limit by itself."""
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment of the writing process: no key has any business there."""
+
+
+_text, _reasoning, _reasoning_closed, _outcome, _finish_reason, _repetition, _seconds, _attempts = map(
+    attrgetter,
+    ("text", "reasoning", "reasoning_closed", "outcome", "finish_reason", "repetition", "seconds", "attempts"),
+)
 
 
 def value_names(metric: Metric) -> tuple[str, ...]:
@@ -149,7 +156,7 @@ def document_row(scored: ScoredDocument, identities: Sequence[str] = ()) -> Docu
         document=scored.document.id,
         index=scored.index,
         example=scored.document.turns[0],
-        messages=tuple((message.role, message.content) for message in conversation),
+        messages=tuple([(message.role, message.content) for message in conversation]),
         gold=scored.document.target,
         metrics=dict(scored.values),
         choices=tuple(rows),
@@ -169,22 +176,23 @@ def _judged_turn(scored: ScoredDocument, turn: int) -> JudgedTurn:
 
 def _choice_row(choice: Choice, score: ChoiceScore, identity: str) -> ChoiceRow:
     turns = choice.turns
+    outcomes, reasons = tuple(map(_outcome, turns)), tuple(map(_finish_reason, turns))
     tokens = [turn.usage.output_tokens for turn in turns if turn.usage.output_tokens is not None]
     verdicts = [verdict.status for verdict in choice.verdicts if verdict is not None]
     return ChoiceRow(
         repetition=choice.repetition,
         copied=choice.copied,
         identity=identity,
-        texts=tuple(turn.text for turn in turns),
-        reasonings=tuple(turn.reasoning for turn in turns),
-        outcomes=tuple(str(turn.outcome) for turn in turns),
-        finish_reasons=tuple(turn.finish_reason for turn in turns),
-        truncated=any(turn.outcome is Outcome.TRUNCATED or turn.finish_reason in CUT for turn in turns),
-        loop=any(turn.repetition is not None for turn in turns),
-        unclosed=any(turn.reasoning_closed is False for turn in turns),
+        texts=tuple(map(_text, turns)),
+        reasonings=tuple(map(_reasoning, turns)),
+        outcomes=outcomes,
+        finish_reasons=reasons,
+        truncated=Outcome.TRUNCATED in outcomes or not CUT.isdisjoint(reasons),
+        loop=any(map(_repetition, turns)),
+        unclosed=False in map(_reasoning_closed, turns),
         output_tokens=sum(tokens) if len(tokens) == len(turns) else None,
-        seconds=sum(turn.seconds for turn in turns),
-        attempts=sum(turn.attempts for turn in turns),
+        seconds=sum(map(_seconds, turns)),
+        attempts=sum(map(_attempts, turns)),
         verdict=",".join(verdicts) if verdicts else None,
         extracted=score.extracted,
         note=score.note,

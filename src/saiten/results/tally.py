@@ -73,8 +73,8 @@ class TaskTally(Struct):
             self.metrics.setdefault(name, Moments()).add(value)
         self.prompts.add("\0".join(scored.document.turns))
         first = scored.messages[0] if scored.messages else ()
-        self.conversations.add("\0".join(f"{message.role}\0{message.content}" for message in first))
-        texts = (generation.text or "" for choice in scored.choices for generation in choice.turns)
+        self.conversations.add("\0".join([f"{message.role}\0{message.content}" for message in first]))
+        texts = [generation.text or "" for choice in scored.choices for generation in choice.turns]
         self.answers.add("\0".join([scored.document.id, *texts]))
 
     def hashes(self) -> Mapping[str, str]:

@@ -171,7 +171,7 @@ def test_a_full_disk_keeps_answers_and_writes_them_when_there_is_room(
         commit = GroupCommit()
         commit.add(one.writer)
         places = [one.append(record(number)) for number in range(3)]
-        commit.written()
+        commit.written(one.writer)
         assert one.writer.pending
         assert commit.refused_since is not None
         waiting = asyncio.ensure_future(commit.commit())
@@ -201,7 +201,7 @@ def test_a_disk_that_stays_full_saves_the_answers_elsewhere_and_says_where(
         commit = GroupCommit()
         commit.add(one.writer)
         one.append(record(7))
-        commit.written()
+        commit.written(one.writer)
         await commit.commit()
 
     with pytest.raises(UserError, match="1 answers are saved in") as caught:
@@ -219,7 +219,7 @@ def test_durable_waits_for_the_disk(tmp_path: Path) -> None:
         commit.add(one.writer)
         running = asyncio.ensure_future(commit.run())
         one.append(record())
-        commit.written()
+        commit.written(one.writer)
         assert one.writer.synced < one.writer.end
         await commit.durable(one.writer)
         assert one.writer.synced == one.writer.end
