@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,37 @@ def statuses(name: str) -> dict[str, JobStatus]:
 )
 def test_real_output(name: str, expected: dict[str, tuple[JobState, int | None]]) -> None:
     assert {job: (status.state, status.exit_status) for job, status in statuses(name).items()} == expected
+
+
+PARTS = {f"9[{number}].pbs1": letter for number, letter in enumerate("RRQ", start=1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "looked_up"),
+    [
+        ("qstat_plain.txt", "qstat_f_live.txt"),
+        ("qstat_t.txt", "qstat_f_live.txt"),
+        ("qstat_x_plain.txt", "qstat_xf.txt"),
+    ],
+)
+def test_the_tables_for_people_say_what_we_read(name: str, looked_up: str) -> None:
+    rows = [line.split() for line in (shared_path(FIXTURES) / name).read_text().splitlines()[2:]]
+    letters = {row[0]: row[-2] for row in rows}
+    parts = {job: letter for job, letter in letters.items() if job in PARTS}
+    assert parts in ({}, PARTS)
+    found = statuses(looked_up)
+    assert letters.keys() - parts.keys() == found.keys()
+    for job, status in found.items():
+        told = status_of(job, {"job_state": letters[job]})
+        assert status.state.over if letters[job] == "F" else told.state is status.state
+
+
+def test_values_separated_by_bars_say_the_same() -> None:
+    records = (shared_path(FIXTURES) / "qstat_xf_dsv.txt").read_text().strip().splitlines()
+    fields = [dict(part.partition("=")[::2] for part in re.split(r"(?<!\\)\|", record)[1:]) for record in records]
+    jobs = [record.partition("|")[0].removeprefix("Job Id: ") for record in records]
+    read = [status_of(job, values) for job, values in zip(jobs, fields, strict=True)]
+    assert {job: (status.state, status.exit_status) for job, status in zip(jobs, read, strict=True)} == EVERYTHING
 
 
 def test_real_cores() -> None:
