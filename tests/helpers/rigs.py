@@ -16,7 +16,9 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,10 @@ BASE = Path("/var/tmp/saiten-rig")
 SCRIPTS = ROOT / "tests" / "real" / "rigs"
 SETUP_SECONDS = 600
 RUN_SECONDS = 280
+FILL_SECONDS = 60.0
+ROOM = 4
+"""Jobs of the node kind that gridengine.sh makes room for."""
+FILL = "#!/bin/sh\nexec sleep 600\n"
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,44 @@ class Rig:
     def saiten(self, *argv: str, cwd: Path, seconds: float = RUN_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run `saiten`, as the user."""
         return self.python("-m", "saiten", *argv, cwd=cwd, seconds=seconds)
+
+    def listing(self) -> dict[str, str]:
+        """What the scheduler itself lists of the user's jobs: number -> its words for the state, and for the reason."""
+        if self.service == "tsubame":
+            rows = [line.split() for line in self._ask("qstat", "-u", USER).splitlines()]
+            return {row[0]: row[4] for row in rows if row and row[0].isdecimal()}
+        rows = [line.split(" ", 1) for line in self._ask("squeue", "-h", "-u", USER, "-o", "%i %T %r").splitlines()]
+        return {job: words.strip() for job, words in rows}
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """One job that sleeps takes all the room there is; it is deleted at the end."""
+        script = self.folder("full") / "fill.sh"
+        script.write_text(FILL)
+        log = ("-o", "/dev/null", "-e", "/dev/null")
+        if self.service == "tsubame":
+            room = ("-g", self.group, "-l", f"{self.node_kind}={ROOM}", "-l", "h_rt=0:15:00")
+            told = self._ask("qsub", "-terse", *room, *log, "-N", "fill", str(script))
+        else:
+            told = self._ask("sbatch", "--parsable", "--exclusive", "-t", "15", *log, "-J", "fill", str(script))
+        fill = told.strip()
+        try:
+            self._until(lambda: self.listing().get(fill, "") in {"r", "RUNNING None"}, "the job that fills it runs")
+            yield
+        finally:
+            self._ask("qdel" if self.service == "tsubame" else "scancel", fill)
+            self._until(lambda: fill not in self.listing(), "the job that fills it is gone")
+
+    def _ask(self, *argv: str) -> str:
+        done = self.run(argv, self.home)
+        assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _until(self, what: Callable[[], bool], words: str) -> None:
+        end = time.monotonic() + FILL_SECONDS
+        while not what():
+            assert time.monotonic() < end, f"{words}: not within {FILL_SECONDS:g} s: {self.listing()}"
+            time.sleep(0.3)
 
 
 def own(path: Path) -> None:

@@ -27,6 +27,8 @@ from saiten.clusters.record import (
 )
 
 Numbers = Mapping[str, Any]
+WAITS_FOR_ROOM = {"qw", "PENDING Resources"}
+"""What Grid Engine and Slurm say of a job that would run if there were room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +236,35 @@ def cancelled(site: Site, benchmark: Path | str, expected: Numbers, *more: str) 
     (report,) = site.ended(again)
     assert (report.exit_status, report.before > 0) == (0, True), (report.reason, site.logs())
     assert site.numbers() == expected
+
+
+def cancelled_while_queued(site: Site, benchmark: Path | str, listed: Callable[[], Mapping[str, str]]) -> None:
+    """A job waits for room that there is not, and is deleted: told once, and nothing of it has run.
+
+    `listed`: what the scheduler lists, by its own command.
+    """
+    (job,) = site.submit([benchmark])
+    site.until(lambda: listed().get(job.job_id) in WAITS_FOR_ROOM, f"job {job.job_id} waits for room")
+    (row,) = json.loads(site.saiten("status", "--json").stdout)
+    assert (row["state"], row["left"]) == ("queued", False), row
+    done = site.saiten("cancel", job.job_id)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"cancelled: {job.name}, job {job.job_id} on {site.service}\n"
+    first, second = site.saiten("status").stdout, site.saiten("status").stdout
+    assert first.startswith(f"ended since the last look:\n  {job.job_id}  {job.name}: cancelled"), first
+    assert "ended since" not in second, second
+    (row,) = json.loads(site.saiten("status", "--json").stdout)
+    assert (row["state"], row["left"], row["reason"]) == ("cancelled", False, "cancelled before it ran"), row
+    site.until(lambda: job.job_id not in listed(), "the scheduler's list is empty of it")
+    assert "nothing to cancel" in site.saiten("cancel", "--all").stdout
+
+
+def nothing_ran(site: Site) -> None:
+    """No job has left a trace: no report, no log, no run directory with records."""
+    for submission in site.submissions:
+        assert site.report(submission) is None
+        assert not any(Path(name).exists() for name in (submission.stdout, submission.stderr) if name)
+        assert not [*Path(submission.run).rglob("*.jsonl")]
 
 
 def vanished(site: Site, benchmark: Path | str, expected: Numbers, *more: str) -> None:

@@ -25,9 +25,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 SHORT_ANSWERS = ("--max-tokens", "16", "--concurrency", "1")
 """One at a time: among answers that are decoded together, two tokens that are equally likely may change places."""
 LOOK_SECONDS = 2.0
-START_SECONDS = 4.0
-"""Of saiten and of the model server, together."""
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 40.0
+"""Of the questions at the best pace: more than a short job has, and a fourth of what all links of a chain have."""
 Quiz = tuple[Path, scenarios.Numbers]
 MEASURED: list[tuple[int, scenarios.Numbers]] = []
 
@@ -58,6 +57,20 @@ class Watched(Site):
         found: list[dict[str, Any]] = json.loads(done.stdout)
         self.seen.extend(state for one in found if (state := one["state"]) not in self.seen)
         return found
+
+    def pace(self, benchmark: Path, *more: str) -> float:
+        """Return the seconds of an answer where nothing else runs: of the best one, by the token.
+
+        The mean would be that of a machine that is busy just now, and a job that is to be too short would not be.
+        """
+        aside = self.folder / "pace"
+        done = self.saiten("run", *self.model, "--benchmarks", str(benchmark), "--output-dir", str(aside), *more)
+        assert done.returncode == 0, done.stderr
+        lines = [line for path in aside.rglob("generations/*.jsonl") for line in path.read_text().splitlines()]
+        answers = [json.loads(line)["generation"] for line in lines]
+        tokens = [answer["usage"]["output_tokens"] for answer in answers]
+        best = min(answer["seconds"] / max(1, number) for answer, number in zip(answers, tokens, strict=True))
+        return float(best * sum(tokens) / len(tokens))
 
     def states(self) -> list[str]:
         """The states of all jobs, oldest first."""
@@ -106,9 +119,7 @@ def measured(rig: Rig) -> tuple[int, scenarios.Numbers]:
     """How many questions keep the model busy for BUSY_SECONDS here, and their numbers, undisturbed: once for all."""
     if not MEASURED:
         site = site_of(rig, "undisturbed")
-        begun = time.monotonic()
-        site.undisturbed([questions(site.folder, 24, name="trial")], *SHORT_ANSWERS)
-        each = (time.monotonic() - begun - START_SECONDS) / 24
+        each = site.pace(questions(site.folder, 24, name="trial"), *SHORT_ANSWERS)
         count = max(12, min(400, round(BUSY_SECONDS / max(each, 0.02))))
         MEASURED.append((count, site.undisturbed([questions(site.folder, count)], *SHORT_ANSWERS)))
     return MEASURED[0]
@@ -128,7 +139,7 @@ def test_two_benchmarks_as_in_the_manual(site: Watched) -> None:
 
 
 def test_a_chain_of_jobs_that_are_too_short_completes(site: Watched, quiz: Quiz) -> None:
-    reports = scenarios.chain(site, *quiz, *SHORT_ANSWERS, links=8)
+    reports = scenarios.chain(site, *quiz, *SHORT_ANSWERS, links=10)
     assert set(site.states()) == {"done"}  # every link that could not finish says that a later one did
     assert {"queued", "running"} <= set(site.seen)
     assert sum(report.new for report in reports) == reports[0].due
@@ -142,6 +153,15 @@ def test_a_job_that_is_killed(site: Watched, quiz: Quiz) -> None:
 def test_jobs_that_are_cancelled_while_they_wait_and_while_they_run(site: Watched, quiz: Quiz) -> None:
     scenarios.cancelled(site, *quiz, *SHORT_ANSWERS)
     assert site.states() == ["cancelled", "cancelled", "done"]
+
+
+def test_a_job_that_is_cancelled_while_it_waits_for_room(rig: Rig, site: Watched) -> None:
+    benchmark = questions(site.folder, 1)
+    with rig.full():
+        scenarios.cancelled_while_queued(site, benchmark, rig.listing)
+    time.sleep(LOOK_SECONDS)  # now there is room, and nobody who wants it
+    scenarios.nothing_ran(site)
+    assert site.states() == ["cancelled"]
 
 
 def test_a_job_whose_run_directory_vanishes(site: Watched, quiz: Quiz) -> None:

@@ -136,6 +136,18 @@ def test_a_job_that_is_cancelled_before_it_runs_and_who_waited_for_it(jobs: Jobs
     jobs.ask("cancel", ids=[first])
 
 
+def test_a_job_that_is_cancelled_while_it_waits_for_room(jobs: Jobs) -> None:
+    with jobs.rig.full():
+        job = jobs.submit("waiting", "exit", "0")
+        waiting = jobs.until(job, "queued", "running")
+        assert waiting["state"] == "queued"
+        jobs.ask("cancel", ids=[job])
+        ended = eventually(lambda: jobs.state(job), lambda status: status["state"] in {"unknown", "cancelled"}, 60)
+        assert ended["state"] == ("cancelled" if jobs.rig.service == "slurm" else "unknown")  # it has no record there
+        assert job not in jobs.rig.listing()
+    assert not (jobs.folder / "waiting.seen").exists()
+
+
 def test_a_job_that_reaches_its_walltime(jobs: Jobs) -> None:
     seconds = 5 if jobs.rig.service == "tsubame" else 60  # Slurm counts in minutes
     ended = jobs.until(jobs.submit("wall", "sleep", "300", walltime=seconds), *ENDED, seconds=150)
