@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.measure import ROOT, Figure
 from bench.programs import PROGRAMS
 from bench.sections import SECTIONS, Plan
+from bench.status import status
 
 RESULTS = ROOT / "bench-results"
 
@@ -71,7 +72,7 @@ def save(figures: Sequence[Figure], failures: dict[str, str], *, quick: bool) ->
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the sections. Returns 0 if all ran, whether or not they met their targets; 1 otherwise."""
-    sections = SECTIONS | PROGRAMS
+    sections = SECTIONS | {"status": status} | PROGRAMS
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure saiten against a mock server.")
     parser.add_argument("--only", action="append", choices=tuple(sections), help="run this section; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a fifth of the work, once; walls are not comparable")
