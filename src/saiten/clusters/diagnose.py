@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from saiten.clusters.finding import FoundRun, tail
-from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
+from saiten.clusters.heartbeat import Heartbeat, covered, heartbeats
 from saiten.clusters.server_log import ServerLoad, read_load
 from saiten.clusters.situation import duration
 from saiten.values import replace
@@ -48,7 +48,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 def diagnose(run: FoundRun, now: float) -> list[Finding]:
     """Return the causes that hold for a run, the likeliest first; empty: nothing is wrong that can be seen."""
-    beats = [beat for path in sorted(run.directory.glob("progress*.json")) if (beat := read_heartbeat(path))]
+    beats = [*still_true(heartbeats(run.directory), now)]
     if not beats:
         return [
             Finding(
@@ -69,6 +69,14 @@ def diagnose(run: FoundRun, now: float) -> list[Finding]:
         *concurrency(slowest, load, errors),
     ]
     return found if slowest.state != "complete" else []
+
+
+def still_true(beats: Sequence[Heartbeat], now: float) -> Iterator[Heartbeat]:
+    """Yield the heartbeats but those of dead processes whose benchmarks later ones went on with."""
+    for beat in beats:
+        later = [other for other in beats if other.heartbeat > beat.heartbeat]
+        if beat.fresh(now) or not (beat.benchmarks and covered(beat.benchmarks, beat.shard, later)):
+            yield beat
 
 
 def server_logs(run: FoundRun) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     host: str = ""
     pid: int = 0
     key: str = ""
+    shard: tuple[int, int] = (0, 1)
     stop_at: float | None = None
     due: int = 0
     answered: int = 0
@@ -67,9 +69,22 @@ class Heartbeat(msgspec.Struct, frozen=True):
         return counted / max(1, self.answered)
 
 
+def heartbeats(run: Path, known: Mapping[str, Heartbeat | None] | None = None) -> list[Heartbeat]:
+    """Return what all processes that wrote in a run directory said last. `known`: files that were read already."""
+    read = known or {}
+    paths = sorted(run.glob("progress*.json"))
+    found = (read[str(path)] if str(path) in read else read_heartbeat(path) for path in paths)
+    return [beat for beat in found if beat is not None]
+
+
+def covered(benchmarks: Iterable[str], shard: tuple[int, int], beats: Iterable[Heartbeat]) -> bool:
+    """Return whether these heartbeats are, between them, of all of some benchmarks: whole, or of the same shard."""
+    return set(benchmarks) <= {name for beat in beats if beat.shard in {(0, 1), shard} for name in beat.benchmarks}
+
+
 def completed(run: Path) -> bool:
     """Return whether the process that wrote last in a run directory ended with every answer, verdict and score."""
-    beats = [beat for path in run.glob("progress*.json") if (beat := read_heartbeat(path)) is not None]
+    beats = heartbeats(run)
     return bool(beats) and max(beats, key=lambda beat: beat.heartbeat).state == "complete"
 
 

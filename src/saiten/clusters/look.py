@@ -13,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from saiten.clusters.heartbeat import Heartbeat, read_heartbeat
+from saiten.clusters.heartbeat import Heartbeat, covered, heartbeats, read_heartbeat
 from saiten.clusters.record import JobReport, Submission, read_report, read_submissions
 from saiten.clusters.scheduler import JobState, JobStatus, Scheduler, SchedulerError
 from saiten.clusters.services import Service
 from saiten.clusters.sites import find_service, open_scheduler
-from saiten.clusters.situation import GRACE_SECONDS, VANISHED, Evidence, Situation, State, situation
+from saiten.clusters.situation import COMPLETED_LATER, GRACE_SECONDS, VANISHED, Evidence, Situation, State, situation
 from saiten.errors import UserError
 from saiten.results.files import write_json
 from saiten.values import replace
@@ -143,7 +143,7 @@ def weighed(files: Files, told: Mapping[str, JobStatus], problems: tuple[str, ..
             now=now,
         )
         found.append(situation(evidence))
-    situations = stuck(found, files.reports)
+    situations = stuck(healed(found, files), files.reports)
     was_open = set(memory.open)
     left = tuple(
         one
@@ -236,6 +236,23 @@ def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> Jo
         memory.settled[job.key] = status
         memory.verdicts[job.key] = now
     return status
+
+
+def healed(found: list[Situation], files: Files) -> list[Situation]:
+    """Take jobs for done whose benchmarks later jobs completed, which may have been cut into other parts."""
+    runs: dict[str, list[Heartbeat]] = {}
+    told = []
+    for one in found:
+        job, report = one.submission, files.reports[one.submission.key]
+        if one.state is State.RESUMABLE and report is not None:
+            beats = (
+                runs[job.run] if job.run in runs else runs.setdefault(job.run, heartbeats(Path(job.run), files.beats))
+            )
+            after = [beat for beat in beats if beat.key != job.key and beat.started > report.started]
+            if covered(job.benchmarks, job.shard, (beat for beat in after if beat.state == "complete")):
+                one = replace(one, state=State.DONE, reason=COMPLETED_LATER)  # noqa: PLW2901  # frozen
+        told.append(one)
+    return told
 
 
 def stuck(found: list[Situation], reports: Mapping[str, JobReport | None]) -> list[Situation]:

@@ -16,6 +16,7 @@ from saiten.errors import Exit
 
 GRACE_SECONDS = 120.0
 """How long a scheduler may take to write the record of a job that left its list."""
+COMPLETED_LATER = "a later job completed the run"
 VANISHED = "it left the queue without a trace: deleted before it ran"
 RESUMABLE = frozenset({Exit.INCOMPLETE, Exit.INTERRUPTED, Exit.TERMINATED})
 
@@ -109,8 +110,6 @@ def situation(evidence: Evidence) -> Situation:
     """Weigh the evidence."""
     state, reason = judged(evidence)
     beat, report, now = evidence.heartbeat, evidence.report, evidence.now
-    if state is State.RESUMABLE and completed_later(evidence):
-        state, reason = State.DONE, "a later job completed the run"
     answered, due = (report.after, report.due) if report is not None else (0, 0)
     if beat is not None and beat.due and (report is None or report.finished is None):
         answered, due = beat.answered, beat.due
@@ -207,17 +206,6 @@ def untold(evidence: Evidence) -> tuple[State, str]:
     if evidence.told is None:
         return State.UNKNOWN, "its scheduler does not tell here"
     return State.UNKNOWN, "it left the queue; its scheduler has no record yet"
-
-
-def completed_later(evidence: Evidence) -> bool:
-    """Return whether the run was completed by another job."""
-    beat = evidence.heartbeat
-    return (
-        beat is not None
-        and beat.state == "complete"
-        and beat.key != evidence.submission.key
-        and set(evidence.submission.benchmarks) <= set(beat.benchmarks)
-    )
 
 
 def warnings(evidence: Evidence, found: Situation) -> tuple[str, ...]:

@@ -100,6 +100,16 @@ def test_of_shards_the_log_of_the_slowest_counts(directory: Path) -> None:
     assert [one.cause for one in found] == ["too few resources"]
 
 
+def test_a_dead_part_that_a_later_job_completed_is_no_cause(directory: Path) -> None:
+    write_heartbeat(directory, heartbeat=NOW - 900, answered=24)
+    (directory / "progress.json").rename(directory / "progress-ja_gpqa.json")
+    assert list(causes(directory)) == ["nothing runs", "too little concurrency"]
+    write_heartbeat(directory, state="complete", key="k2", heartbeat=NOW - 60, answered=100)
+    assert causes(directory) == {}
+    write_heartbeat(directory, state="complete", key="k2", heartbeat=NOW - 60, answered=100, benchmarks={"jmmlu": {}})
+    assert "nothing runs" in causes(directory)
+
+
 def test_too_little_concurrency_at_an_api_unless_it_limits(directory: Path) -> None:
     write_heartbeat(directory, ceiling=20, running=20, due=10_000)
     assert list(causes(directory)) == ["too little concurrency"]

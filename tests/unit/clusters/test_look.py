@@ -234,6 +234,31 @@ def test_who_waits_for_a_job_that_was_deleted_before_it_ran_is_told(folder: Path
     assert seen.situations[1].warnings == ("it waits for job 1, which never ran: saiten cancel, then saiten resubmit",)
 
 
+@pytest.mark.parametrize(
+    ("benchmarks", "changes", "state"),
+    [
+        (("gpqa_ja",), {}, "done"),
+        (("gpqa_ja", "jmmlu"), {}, "resumable"),  # it brought only one of them
+        (("gpqa_ja",), {"state": "generating"}, "resumable"),
+        (("gpqa_ja",), {"started": NOW - 3000}, "resumable"),  # it looked before this one brought its answers
+        (("gpqa_ja",), {"shard": (0, 2)}, "resumable"),
+        (("gpqa_ja",), {"key": "1"}, "resumable"),
+    ],
+)
+def test_a_later_job_completes_an_earlier_one_also_where_it_was_cut_otherwise(
+    folder: Path, benchmarks: tuple[str, ...], changes: dict[str, Any], state: str
+) -> None:
+    run = folder.parent / "results" / "1"
+    run.mkdir(parents=True)
+    add(folder, "1", benchmarks=benchmarks, progress=str(run / "progress-ja_gpqa.json"))
+    write_report(folder, "1", report(finished=NOW - 900, exit_status=143))
+    later = {"state": "complete", "key": "2", "started": NOW - 600} | changes
+    (run / "progress.json").write_bytes(msgspec.json.encode(heartbeat(**later)))
+    seen = see(folder, Told({}))
+    assert states(seen) == {"1": state}
+    assert (seen.situations[0].reason == "a later job completed the run") == (state == "done")
+
+
 def test_only_so_many_ends_are_asked_for_at_once(folder: Path) -> None:
     for number in range(50):
         add(folder, f"{number:02d}")

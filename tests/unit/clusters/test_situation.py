@@ -77,11 +77,6 @@ def judge(**evidence: Any) -> tuple[str, str]:
             State.CANCELLED,
             "kept",
         ),
-        (
-            {"report": report(**ENDED, exit_status=3), "heartbeat": heartbeat(state="complete", key="k2")},
-            State.DONE,
-            "a later job completed the run",
-        ),
     ],
 )
 def test_evidence_is_weighed(evidence: dict[str, Any], state: State, words: str) -> None:
