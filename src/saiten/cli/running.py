@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from saiten.results.summary import RunResult
     from saiten.types import Access, RunSpec
 
+FILE_COLUMNS = 120
+
 
 def execute(
     spec: RunSpec, access: Access, layout: Layout, *, save_details: bool = True, accept_changes: bool = False
@@ -60,18 +62,27 @@ def how_to_go_on(progress: Path) -> str:
 
 def show(result: RunResult) -> int:
     """Print the table of a result and return its exit status."""
-    import shutil
-
     from saiten.report.table import render
 
     if result.left:
         print(f"this part is complete; the results of {result.directory} are written by the last of the others")
         return Exit.COMPLETE
     ansi = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(render(result, width=shutil.get_terminal_size((120, 24)).columns, ansi=ansi))
+    print(render(result, width=table_width(), ansi=ansi))
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Exit.COMPLETE if result.complete else Exit.INCOMPLETE
+
+
+def table_width() -> int:
+    """Return the columns of a table: the terminal's. In a file at least 120, whatever COLUMNS says.
+
+    A job inherits COLUMNS from whoever started the scheduler's daemon, and names in its log would be cut.
+    """
+    import shutil
+
+    columns = shutil.get_terminal_size((FILE_COLUMNS, 24)).columns
+    return columns if sys.stdout.isatty() else max(FILE_COLUMNS, columns)
 
 
 def with_environment(access: Access, environ: Mapping[str, str]) -> Access:
