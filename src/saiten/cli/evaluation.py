@@ -101,10 +101,10 @@ class Reading:
         return []
 
     def check(self, one: argparse.Namespace, entries: dict[str, Node]) -> None:
-        """Collect what is wrong with the names and the priority that a file chose."""
+        """Collect what is wrong with names, priority and walltime that a file chose."""
         from saiten.benchmarks import select
         from saiten.cli.run import default_provider
-        from saiten.clusters.scheduler import offered
+        from saiten.clusters.scheduler import in_time, offered
         from saiten.clusters.sites import find_service
         from saiten.models.provider_table import find_provider
         from saiten.settings.model_settings import NONE, find_block, roots
@@ -119,6 +119,12 @@ class Reading:
         if service is not None and "priority" in entries and service.scheduler != "local":
             with self._told_at(entries["priority"].where):
                 offered(service, one.group or "any", one.priority)
+        if service is not None and "walltime" in entries and one.walltime:
+            with self._told_at(entries["walltime"].where):
+                in_time(service, one.group or os.environ.get(service.group_variable, ""), one.walltime)
+        if one.provider is not None and "provider" in entries:
+            with self._told_at(entries["provider"].where):
+                find_provider(one.provider)
         if one.settings not in {None, NONE} and "settings" in entries:
             with self._told_at(entries["settings"].where):
                 name = one.provider or default_provider(one.model, one.attach, one.base_url)
@@ -142,10 +148,9 @@ class Reading:
         if is_nothing(node):
             return []
         flag = action.option_strings[0]
-        texts = [item.text for item in node.items if isinstance(item, Text)] if isinstance(node, Items) else []
-        if isinstance(node, Text):
-            texts = [node.text]
-        if not texts or isinstance(node, Table):
+        listed = node.items if isinstance(node, Items) else (node,)
+        texts = [item.text for item in listed if isinstance(item, Text)]
+        if not texts or len(texts) < len(listed):
             self.errors.append(f"{node.where}: {key} must be a word, a number or a list of words")
             return []
         if action.nargs == 0:

@@ -197,8 +197,10 @@ def order_of(args: argparse.Namespace) -> Order:
 def check_site(order: Order) -> None:
     """Raise UserError for what the site would refuse: nothing is fetched, and no plan shown, for nothing."""
     from saiten.clusters.local import devices
-    from saiten.clusters.scheduler import offered, plain
+    from saiten.clusters.scheduler import in_time, offered, plain
 
+    if order.walltime is not None:
+        in_time(order.service, order.group, order.walltime)
     if order.service.scheduler == "local":
         devices(order.kind, os.environ)
         return

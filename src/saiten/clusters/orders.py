@@ -11,12 +11,11 @@ from saiten.clusters.estimate import Learnt, Work
 from saiten.clusters.packing import Packed, Rules, Size, pack
 from saiten.clusters.scheduler import NAME_LENGTH, clock, job_name
 from saiten.clusters.services import NodeKind, Service
-from saiten.errors import UserError
 from saiten.results.layout import Layout
 from saiten.types import Access, RunSpec
 
 DEFAULT_LIMIT = 24 * 3600
-"""Longest job where the site's table names no limit."""
+"""Longest job that is asked for unasked where the site's table names no limit."""
 PACKED_LOGS = "jobs"
 """Folder in the run directory for the logs of jobs with several benchmarks."""
 
@@ -52,11 +51,8 @@ class Order:
 
     @property
     def limit(self) -> int:
-        """Longest job that this order may ask for, seconds."""
-        longest = self.service.max_walltime
-        if not self.group and self.service.trial_walltime is not None:
-            longest = self.service.trial_walltime
-        return longest or DEFAULT_LIMIT
+        """Longest job that an estimate may ask for, seconds."""
+        return self.service.longest(self.group) or DEFAULT_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +93,7 @@ class Planned:
 
 
 def plan_jobs(order: Order, works: Sequence[Work], learnt: Learnt) -> list[Planned]:
-    """Return the jobs of an order. UserError for a walltime that the site does not take."""
-    if order.walltime is not None and order.walltime > order.limit:
-        trial = "" if order.group or not order.service.group_variable else f" (no {order.service.group_variable})"
-        raise UserError(
-            f"--walltime {clock(order.walltime)}: {order.service.name} takes at most {clock(order.limit)}{trial}"
-        )
+    """Return the jobs of an order."""
     kind, model = order.kind, order.spec.model
     rules = Rules(
         limit=order.limit,

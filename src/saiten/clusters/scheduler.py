@@ -152,12 +152,7 @@ def allowed(request: JobRequest, service: Service) -> JobRequest:
     """Return a checked request, or raise SchedulerError for what a batch site would refuse or misread."""
     checked(request)
     plain(request.output)
-    longest = service.max_walltime if request.group else service.trial_walltime or service.max_walltime
-    if longest is not None and request.walltime > longest:
-        trial = "" if request.group or service.trial_walltime is None else f" without {service.group_variable}"
-        raise SchedulerError(
-            f"walltime {clock(request.walltime)}: {service.name} takes at most {clock(longest)}{trial}"
-        )
+    in_time(service, request.group, request.walltime)
     offered(service, request.group, request.priority)
     return request
 
@@ -166,6 +161,14 @@ def plain(path: Path) -> None:
     """Raise SchedulerError where schedulers would misread a path."""
     if not PLAIN_PATH.fullmatch(str(path.absolute())):
         raise SchedulerError(f"{path}: schedulers give `,`, `:`, `$`, quotes and blanks in a path a meaning")
+
+
+def in_time(service: Service, group: str, walltime: int) -> None:
+    """Raise SchedulerError for a walltime above what a service is known to take."""
+    longest = service.longest(group)
+    if longest is not None and walltime > longest:
+        trial = "" if group or service.trial_walltime is None else f" without {service.group_variable}"
+        raise SchedulerError(f"walltime {clock(walltime)}: {service.name} takes at most {clock(longest)}{trial}")
 
 
 def offered(service: Service, group: str, priority: int | None) -> None:

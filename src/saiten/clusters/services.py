@@ -140,6 +140,10 @@ class Service:
     """What a point costs you, in `money`; None: not known here."""
     money: str = read_by(text, "")
 
+    def longest(self, group: str) -> int | None:
+        """Return the longest job that somebody with (or without) a group may ask for, seconds; None: not known here."""
+        return self.max_walltime if group else self.trial_walltime or self.max_walltime
+
     def node_kind(self, name: str) -> NodeKind:
         """Return a node kind, or raise UserError with the ones that exist.
 

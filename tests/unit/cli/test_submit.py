@@ -209,6 +209,22 @@ def test_names_and_values_of_a_file_are_looked_up_before_anything_is_done(tmp_pa
     assert any("e.yaml:12: no service 'abcd'; did you mean 'abci'?" in line for line in told)
 
 
+def test_every_model_of_a_file_is_checked_for_its_provider_its_walltime_and_lists_of_words(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(
+        "service: tsubame\nnode_kind: node_q\ngroup: g\nmodels:\n  - model: a/b\n    walltime: 48:00:00\n"
+        "  - model: c/d\n    provider: opnai\n    reasoning_parser: [qwen3, {x: y}]\n"
+        "  - model: e/f\n    walltime: 24:00:00\n    provider: openai\n"
+    )
+    with pytest.raises(UserError) as error:
+        list(read_evaluation(path, arguments("e.yaml")))
+    told = sorted(str(error.value).splitlines())
+    assert [int(line.split(":")[1]) for line in told] == [6, 8, 9]
+    assert told[0].endswith("e.yaml:6: walltime 48:00:00: tsubame takes at most 24:00:00")
+    assert "'opnai'" in told[1]
+    assert told[2].endswith("reasoning_parser must be a word, a number or a list of words")
+
+
 def test_what_a_site_does_not_take_is_told_before_anything_is_fetched(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +234,10 @@ def test_what_a_site_does_not_take_is_told_before_anything_is_fetched(
     assert "abci needs a group to charge: set ABCI_GROUP in .env" in capsys.readouterr().err
     assert main([*words, "--group", "g", "--priority=-5"]) == 4
     assert "priority -5: abci offers none" in capsys.readouterr().err
+    assert main([*words, "--group", "g", "--walltime", "200:00:00"]) == 4
+    shown = capsys.readouterr()
+    assert "walltime 200:00:00: abci takes at most 168:00:00" in shown.err
+    assert "expected" not in shown.out
 
 
 def test_a_plan_without_a_group_says_that_it_is_a_trial(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from saiten.benchmarks import find
 from saiten.cli.job import with_server
+from saiten.cli.submit import check_site
 from saiten.clusters.estimate import Learnt, Work
 from saiten.clusters.job import access_of, ends, enter, read_job, with_end, write_script
 from saiten.clusters.orders import Order, describe, plan_jobs, points_left
@@ -126,8 +127,17 @@ def test_a_walltime_above_the_sites_is_refused(
 ) -> None:
     wanted = order(tmp_path, service, kind, group=group, walltime=limit + 1)
     with pytest.raises(UserError, match=f"{service.name} takes at most"):
-        plan_jobs(wanted, WORKS, Learnt())
-    assert plan_jobs(replace(wanted, walltime=limit), WORKS, Learnt())[0].packed.walltime == limit
+        check_site(wanted)
+    fitting = replace(wanted, walltime=limit)
+    check_site(fitting)
+    assert plan_jobs(fitting, WORKS, Learnt())[0].packed.walltime == limit
+
+
+def test_where_no_limit_is_known_somebody_may_ask_for_a_longer_job_than_an_estimate_does(tmp_path: Path) -> None:
+    week = order(tmp_path, SLURM, "gpu_1", walltime=7 * 24 * 3600)
+    check_site(week)
+    (job,) = plan_jobs(week, WORKS, Learnt())
+    assert (job.packed.walltime, week.limit) == (7 * 24 * 3600, 24 * 3600)
 
 
 def test_a_chain_is_submitted_link_by_link_and_recorded(tmp_path: Path) -> None:
