@@ -11,7 +11,7 @@ from saiten.clusters.heartbeat import read_heartbeat
 from saiten.clusters.look import FINALS, Memory, clear, ends_of, remember
 from saiten.clusters.record import JobReport, Submission, mark_cancelled, read_report, read_submissions
 from saiten.clusters.scheduler import JobState
-from saiten.clusters.sites import find_service, open_scheduler
+from saiten.clusters.sites import open_scheduler, service_of
 from saiten.clusters.situation import GRACE_SECONDS
 from saiten.errors import UserError
 
@@ -50,7 +50,8 @@ def chosen(all_known: Sequence[Known], words: Iterable[str]) -> list[Known]:
         matching = [one for one in all_known if means(word, one.submission)]
         if not matching:
             raise UserError(
-                f"no submission is called {word!r}: give a job id, a job's name, a model or a run directory"
+                f"no submission is called {word!r} here: give a job id, a job's name, a model or a run directory, "
+                "and --output-dir for those of another output folder"
             )
         found |= {one.submission.key: one for one in matching}
     return list(found.values())
@@ -80,7 +81,8 @@ def cancel(folder: Path, some: Sequence[Known]) -> Iterator[str]:
     open_ones = [one for one in some if one.open]
     going = still_going(folder, open_ones, in_error=True)
     for (service, place), jobs in by_service(going).items():
-        open_scheduler(find_service(service), place).cancel([one.submission.job_id for one in jobs])
+        scheduler = open_scheduler(service_of(service, jobs[0].submission.scheduler), place)
+        scheduler.cancel([one.submission.job_id for one in jobs])
         for one in jobs:
             mark_cancelled(folder, one.submission)
             yield f"cancelled: {one.submission.name}, job {one.submission.job_id} on {service}"
@@ -111,7 +113,7 @@ def still_going(folder: Path, some: Sequence[Known], *, in_error: bool = False) 
     unclear = [one for one in some if one.open and not ended_earlier(memory, one)]
     found: list[Known] = []
     for (service, place), jobs in by_service(unclear).items():
-        scheduler = open_scheduler(find_service(service), place)
+        scheduler = open_scheduler(service_of(service, jobs[0].submission.scheduler), place)
         statuses = scheduler.poll([one.submission.job_id for one in jobs])
         left = [one.submission.job_id for one in jobs if one.submission.job_id not in statuses]
         ends, _ = ends_of(scheduler, left[:FINALS])

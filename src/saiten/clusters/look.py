@@ -17,7 +17,7 @@ from saiten.clusters.heartbeat import Heartbeat, covered, heartbeats, read_heart
 from saiten.clusters.record import JobReport, Submission, read_report, read_submissions
 from saiten.clusters.scheduler import JobState, JobStatus, Scheduler, SchedulerError
 from saiten.clusters.services import Service
-from saiten.clusters.sites import find_service, open_scheduler
+from saiten.clusters.sites import open_scheduler, service_of
 from saiten.clusters.situation import COMPLETED_LATER, GRACE_SECONDS, VANISHED, Evidence, Situation, State, situation
 from saiten.errors import UserError
 from saiten.results.files import write_json
@@ -170,7 +170,7 @@ def ask(
         by_service.setdefault((job.service, job.place), []).append((job, memory))
     for (name, place), jobs in by_service.items():
         try:
-            scheduler = opener(find_service(name), place)
+            scheduler = opener(service_of(name, jobs[0][0].scheduler), place)
             listed = scheduler.poll([job.job_id for job, _ in jobs])
         except SchedulerError as error:
             problems.append(f"{name}: {error}")

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import msgspec
 
+from saiten.errors import UserError
 from saiten.results.files import write_json
 from saiten.values import replace
 
@@ -185,8 +186,10 @@ def read_submissions(folder: Path) -> Iterator[Submission]:
     """Yield all submissions of a folder, oldest first. Files that cannot be read are left out."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except PermissionError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror}; give another --output-dir") from error
     for name in names:
         if name.count(".") == 1 and name.endswith(".json"):
             submission = _read(folder / name, Submission)
@@ -197,5 +200,5 @@ def read_submissions(folder: Path) -> Iterator[Submission]:
 def _read(path: Path, kind: type[Record]) -> Record | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, IsADirectoryError, PermissionError, msgspec.MsgspecError):
         return None

@@ -34,6 +34,11 @@ def find_service(name: str) -> Service:
     return table[name]
 
 
+def service_of(name: str, scheduler: str) -> Service:
+    """Return the service of a job that was submitted: of one that only another folder's file has, its scheduler."""
+    return service_table().get(name) or Service(name=name, scheduler=scheduler)
+
+
 def service_table(environ: Mapping[str, str] = os.environ) -> Mapping[str, Service]:
     """Return all services by name: the user's file in the working folder, else in REPO_PATH, above ours."""
     for root in (Path(), Path(environ.get("REPO_PATH") or ".")):

@@ -83,16 +83,17 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_only_what_its_scheduler_still_has_is_cancelled(folder: Path, commands: Commands) -> None:
+@pytest.mark.parametrize("service", ["tsubame", "one of another folder's services.yaml"])
+def test_only_what_its_scheduler_still_has_is_cancelled(folder: Path, commands: Commands, service: str) -> None:
     commands.add("qstat", QSTAT + row("1", "r") + row("2", "qw") + row("3", "Eqw"))
     commands.add("qacct", err=NOT_YET, status=1)
     commands.add("qdel", "me has registered the job 1 for deletion\n", err='denied: job "2" does not exist\n', status=1)
     for number in (1, 2, 3, 4):  # 4 died without a last word
-        write_submission(folder, submission(key=f"k{number}", job_id=str(number), submitted=1.0))
+        write_submission(folder, submission(key=f"k{number}", job_id=str(number), submitted=1.0, service=service))
     write_report(folder, "k4", report())
     said = list(cancel(folder, known(folder)))
-    assert [line.partition(",")[2] for line in said[:3]] == [f" job {number} on tsubame" for number in (1, 2, 3)]
-    assert said[3] == "had ended already: ja_gpqa, job 4 on tsubame (saiten status tells how)"
+    assert [line.partition(",")[2] for line in said[:3]] == [f" job {number} on {service}" for number in (1, 2, 3)]
+    assert said[3] == f"had ended already: ja_gpqa, job 4 on {service} (saiten status tells how)"
     assert [call for call in commands.calls() if call[0] == "qdel"] == [["qdel", "1", "2", "3"]]
     assert len([call for call in commands.calls() if call[:2] == ["qstat", "-u"]]) == 1
     assert [one.cancelled is None for one in read_submissions(folder)] == [False, False, False, True]

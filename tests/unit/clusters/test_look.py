@@ -17,6 +17,7 @@ from saiten.cli.status_table import render
 from saiten.clusters.look import FILE, Look, look
 from saiten.clusters.record import folder_of, write_report, write_submission
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError
+from saiten.clusters.services import Service
 from saiten.clusters.situation import GRACE_SECONDS, State
 from saiten.values import replace
 from tests.unit.clusters.made import NOW, heartbeat, report, submission, told
@@ -144,6 +145,18 @@ def test_an_accounting_that_does_not_answer_hides_nothing_that_was_listed(folder
     assert seen.situations[0].reason == "killed by signal 9"
     assert seen.problems == ("tsubame: qacct did not answer within 120 s; try again later",)
     assert scheduler.finals == ["1", "2"]  # each would wait its two minutes
+
+
+def test_a_service_that_only_another_folders_file_has_is_asked_by_its_scheduler(folder: Path) -> None:
+    add(folder, "1", service="mysite")
+    scheduler, asked = Told({"1": told(JobState.QUEUED)}), list[tuple[str, str]]()
+
+    def opener(service: Service, _place: str) -> Told:
+        asked.append((service.name, service.scheduler))
+        return scheduler
+
+    assert states(look(folder, opener=opener, now=NOW)) == {"1": "queued"}
+    assert asked == [("mysite", "gridengine")]
 
 
 def test_a_job_without_a_record_is_given_up_after_a_while(folder: Path) -> None:

@@ -57,8 +57,11 @@ def test_submissions_and_reports_come_back_as_they_were(tmp_path: Path) -> None:
 def test_a_damaged_file_is_left_out(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     assert list(read_submissions(folder)) == []
+    (tmp_path / "file").touch()
+    assert list(read_submissions(folder_of(tmp_path / "file"))) == []
     write_submission(folder, submission("a"))
     (folder / "b.json").write_text('{"key": "b"')
+    (folder / "c.json").mkdir()
     assert [found.key for found in read_submissions(folder)] == ["a"]
     assert read_submission(folder, "b") is None
 
