@@ -14,9 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("run", metavar="RUN", help="a run directory, a job id, a job's name or a model")
     parser.add_argument("benchmark", metavar="BENCHMARK", nargs="?", default="", help="only this benchmark's logs")
-    parser.add_argument(
-        "--output-dir", type=Path, metavar="DIR", help="where results go (default: STORE_PATH, or here)"
-    )
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="only runs of this output folder")
     parser.add_argument("--lines", type=int, default=20, metavar="N", help="last lines of each log (default 20)")
     parser.add_argument("--follow", action="store_true", help="go on with the newest log as it grows")
 
@@ -25,11 +23,12 @@ def main(args: argparse.Namespace) -> int:
     """Run the command."""
     from saiten.benchmarks.index import by_job_name
     from saiten.clusters.finding import find_run, logs_of, tail
+    from saiten.clusters.outputs import folders_of
     from saiten.report.text import plain
     from saiten.settings.environment import default_output
 
     benchmark = by_job_name(args.benchmark) or args.benchmark
-    paths = logs_of(find_run(args.run, args.output_dir or default_output()), benchmark)
+    paths = logs_of(find_run(args.run, folders_of(args.output_dir, default_output())), benchmark)
     for path in paths:
         print(f"==> {path} ({path.stat().st_size} bytes)")
         for line in tail(path, max(0, args.lines)):

@@ -28,24 +28,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
     from saiten.clusters.jobs import by_run, chosen, known
-    from saiten.clusters.record import folder_of
+    from saiten.clusters.outputs import folders_of
     from saiten.settings.environment import default_output
 
-    output = args.output_dir or default_output()
-    folder = folder_of(output)
-    everything = known(folder)
-    if not everything:
-        raise UserError(f"nothing was submitted from here: {folder} has no submissions (give --output-dir)")
-    runs = by_run(everything)
-    some = chosen(everything, args.jobs) if args.jobs else everything
+    folders = folders_of(args.output_dir, default_output())
+    some = chosen(folders, args.jobs) if args.jobs else {folders[0]: known(folders[0])}
+    if not any(some.values()):
+        raise UserError(f"nothing was submitted from here: {folders[0]} has no submissions (give --output-dir)")
     wanted = []
-    for run in by_run(some):
-        busy = left_to_others(output, runs[run])
-        order = order_again(folder, runs[run], args)
-        works = undone(order, works_of(order, asks_hub=not args.dry_run))
-        left = [work for work in works if work.benchmark.name not in busy]
-        if left:
-            wanted.append((order, left))
+    for folder, meant in some.items():
+        runs = by_run(known(folder))
+        for run in by_run(meant):
+            busy = left_to_others(folder.parent, runs[run])
+            order = order_again(folder, runs[run], args)
+            works = undone(order, works_of(order, asks_hub=not args.dry_run))
+            left = [work for work in works if work.benchmark.name not in busy]
+            if left:
+                wanted.append((order, left))
     if not wanted:
         print("nothing is left to submit")
         return Exit.COMPLETE

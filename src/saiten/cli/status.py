@@ -36,27 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
     from saiten.clusters.look import look_at
+    from saiten.clusters.outputs import folders_of
     from saiten.settings.environment import default_output
 
+    folders = folders_of(args.output_dir, default_output())
     if args.diagnose is not None:
-        return explain(args.diagnose, args.output_dir or default_output())
-    folders = folders_of(args.output_dir)
+        return explain(args.diagnose, folders)
     if args.watch:
         return watch(folders, everything=args.all)
     show(look_at(folders), everything=args.all, as_json=args.json)
     return Exit.COMPLETE
-
-
-def folders_of(output: Path | None) -> list[Path]:
-    """Return the folders of submissions to look at: of one output folder, or of all that were submitted from."""
-    from saiten.clusters.outputs import noted
-    from saiten.clusters.record import folder_of
-    from saiten.settings.environment import default_output
-
-    if output is not None:
-        return [folder_of(output)]
-    here = folder_of(default_output())
-    return [here, *(folder for one in noted() if (folder := folder_of(one)).resolve() != here.resolve())]
 
 
 def watch(folders: Sequence[Path], *, everything: bool) -> int:
@@ -144,12 +133,12 @@ def record(one: Situation, *, left: bool) -> dict[str, Any]:
     }
 
 
-def explain(text: str, output: Path) -> int:
+def explain(text: str, folders: Sequence[Path]) -> int:
     """Print why a run does not end."""
     from saiten.clusters.diagnose import diagnose
     from saiten.clusters.finding import find_run
 
-    run = find_run(text, output)
+    run = find_run(text, folders)
     found = diagnose(run, time.time())
     print(run.directory)
     if not found:

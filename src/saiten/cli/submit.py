@@ -146,7 +146,7 @@ def jobs_of(order: Order) -> list[Known]:
 
 
 def left_to_others(output: Path, jobs: Sequence[Known]) -> set[str]:
-    """Return the benchmarks of jobs that still wait or run, and say so: they would only be asked twice."""
+    """Return the benchmarks of jobs that still wait, run or end, and say so: they would only be asked twice."""
     from saiten.clusters.jobs import still_going
     from saiten.clusters.record import folder_of
 
@@ -154,7 +154,7 @@ def left_to_others(output: Path, jobs: Sequence[Known]) -> set[str]:
     busy = {name for one in going for name in one.submission.benchmarks}
     if busy:
         ids = ", ".join(one.submission.job_id for one in going)
-        tell(f"{len(going)} jobs still wait or run ({ids}); left to them: {', '.join(sorted(busy))}")
+        tell(f"{len(going)} jobs still wait, run or end ({ids}); left to them: {', '.join(sorted(busy))}")
     return busy
 
 
@@ -252,17 +252,17 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
 
     if not asks_hub:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    spec, works = order.spec, []
+    spec, works, unknown = order.spec, [], []
     costs = costs_of(order, asks_hub=asks_hub) if order.paid else {}
     for selected in select(spec.benchmarks):
         benchmark = selected.benchmark
         here = None
         try:
             here = standing(spec, order.layout, Part(benchmarks=(benchmark.name,)))[benchmark.name]
-        except UserError as error:
+        except UserError:
             if asks_hub:
                 raise
-            tell(f"{benchmark.name}: the number of its questions is not known yet: {error}")
+            unknown.append(benchmark.name)
         works.append(
             Work(
                 benchmark=benchmark,
@@ -274,6 +274,9 @@ def works_of(order: Order, *, asks_hub: bool) -> list[Work]:
                 some=selected.subsets != (benchmark.default or tuple(benchmark.dataset.configs)),
             )
         )
+    if unknown:
+        names = ", ".join(unknown)
+        tell(f"the number of questions is not known yet, since a dry run fetches no data: {names}")
     return works
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saiten.clusters.record import Submission, folder_of, read_submissions
+from saiten.clusters.record import Submission, read_submissions
 from saiten.errors import UserError, suggestion
 
 LOG_PATTERNS = ("*.o[0-9]*", "*.e[0-9]*", "*.OU", "*.ER", "*.vllm*", "*.log")
@@ -21,15 +21,28 @@ class FoundRun:
     submissions: tuple[Submission, ...]
 
 
-def find_run(text: str, output: Path) -> FoundRun:
+def find_run(text: str, folders: Sequence[Path]) -> FoundRun:
     """Return the run that a path, a job id, a submission's key, a job's name or a model names.
 
-    Of several runs of a model the one submitted last is taken. UserError where nothing fits.
+    `folders`: of submissions; the first where something fits. Of several runs of a model the one submitted last is
+    taken. UserError where nothing fits.
     """
-    submissions = tuple(read_submissions(folder_of(output)))
     path = Path(text)
     if (path / "run.json").is_file() or any(path.glob("progress*.json")):
-        return of_directory(path.absolute(), submissions)
+        return of_directory(path.absolute(), [one for folder in folders for one in read_submissions(folder)])
+    found = next((run for folder in folders if (run := run_in(folder, text)) is not None), None)
+    if found is not None:
+        return found
+    output, submissions = folders[0].parent, list(read_submissions(folders[0]))
+    known = {one.model for one in submissions} | {one.job_id for one in submissions if one.job_id}
+    raise UserError(
+        f"no run {text!r} in {output.absolute()}{suggestion(text, known)} (give a run directory, a job id or a model)"
+    )
+
+
+def run_in(folder: Path, text: str) -> FoundRun | None:
+    """Return the run that a text names among the submissions of a folder, or in its output folder."""
+    submissions, output = tuple(read_submissions(folder)), folder.parent
     for fits in (
         lambda one: text in {one.job_id, one.key},
         lambda one: text == one.job_id.partition(".")[0],
@@ -42,10 +55,7 @@ def find_run(text: str, output: Path) -> FoundRun:
     for where in (output / "results" / text, *(sorted((output / "results").glob(f"*/{text}")) if text else ())):
         if (where / "run.json").is_file():
             return of_directory(where.absolute(), submissions)
-    known = {one.model for one in submissions} | {one.job_id for one in submissions if one.job_id}
-    raise UserError(
-        f"no run {text!r} in {output.absolute()}{suggestion(text, known)} (give a run directory, a job id or a model)"
-    )
+    return None
 
 
 def of_directory(directory: Path, submissions: Sequence[Submission]) -> FoundRun:

@@ -15,6 +15,9 @@ from saiten.clusters.sites import open_scheduler, service_of
 from saiten.clusters.situation import GRACE_SECONDS
 from saiten.errors import UserError
 
+ENDING_SECONDS = 600.0
+"""How long a cancelled job may take to be gone, at most: its last answers, its server, its scheduler's own ways."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -34,27 +37,35 @@ class Known:
         """Whether only its scheduler can tell that it ended."""
         return not self.over and self.submission.cancelled is None
 
+    def ending(self, now: float) -> bool:
+        """Return whether it was cancelled so lately that it may not be gone yet."""
+        cancelled = self.submission.cancelled
+        return not self.over and cancelled is not None and now - cancelled < ENDING_SECONDS
+
 
 def known(folder: Path) -> list[Known]:
     """Return all submissions of a folder, oldest first."""
     return [Known(submission=one, report=read_report(folder, one.key)) for one in read_submissions(folder)]
 
 
-def chosen(all_known: Sequence[Known], words: Iterable[str]) -> list[Known]:
-    """Return the submissions that words mean: a job id, a key, a job's name, a model, or a run directory.
+def chosen(folders: Sequence[Path], words: Iterable[str]) -> dict[Path, list[Known]]:
+    """Return the submissions that words mean, by folder: a job id, a key, a job's name, a model, or a run directory.
 
-    UserError for a word that means none.
+    The first folder that knows a word says what it means. UserError for a word that means nothing in any.
     """
-    found: dict[str, Known] = {}
+    found: dict[Path, dict[str, Known]] = {}
     for word in words:
-        matching = [one for one in all_known if means(word, one.submission)]
-        if not matching:
+        for folder in folders:
+            matching = {one.submission.key: one for one in known(folder) if means(word, one.submission)}
+            if matching:
+                found.setdefault(folder, {}).update(matching)
+                break
+        else:
             raise UserError(
                 f"no submission is called {word!r} here: give a job id, a job's name, a model or a run directory, "
                 "and --output-dir for those of another output folder"
             )
-        found |= {one.submission.key: one for one in matching}
-    return list(found.values())
+    return {folder: list(jobs.values()) for folder, jobs in found.items()}
 
 
 def means(word: str, submission: Submission) -> bool:
@@ -106,22 +117,23 @@ def still_going(folder: Path, some: Sequence[Known], *, in_error: bool = False) 
 
     A new job of which a scheduler does not know how it ended (or is not asked: there were too many) counts as: it
     runs. Later there is no such record any more: Grid Engine writes none for a job that was deleted while it waited.
-    `in_error`: jobs that a scheduler keeps in the error state count as well.
+    `in_error`: jobs that a scheduler keeps in the error state count as well. A cancelled job counts as long as its
+    scheduler lists it: it may still finish its last answers.
     """
-    new = time.time() - GRACE_SECONDS
+    now = time.time()
     memory = remember(folder)
-    unclear = [one for one in some if one.open and not ended_earlier(memory, one)]
+    unclear = [one for one in some if (one.open or one.ending(now)) and not ended_earlier(memory, one)]
     found: list[Known] = []
     for (service, place), jobs in by_service(unclear).items():
         scheduler = open_scheduler(service_of(service, jobs[0].submission.scheduler), place)
         statuses = scheduler.poll([one.submission.job_id for one in jobs])
-        left = [one.submission.job_id for one in jobs if one.submission.job_id not in statuses]
+        left = [one.submission.job_id for one in jobs if one.open and one.submission.job_id not in statuses]
         ends, _ = ends_of(scheduler, left[:FINALS])
         for one in jobs:
             job = one.submission
             status = statuses.get(job.job_id) or ends.get(job.job_id)
             if status is None or status.state is JobState.UNKNOWN:
-                goes_on = job.submitted >= new
+                goes_on = one.open and job.submitted >= now - GRACE_SECONDS
             else:
                 goes_on = not status.state.over or (in_error and job.job_id in statuses and not clear(status))
             if goes_on:

@@ -35,6 +35,14 @@ def noted(environ: Mapping[str, str] = os.environ) -> list[Path]:
     return list(found.values())
 
 
+def folders_of(output: Path | None, usual: Path) -> list[Path]:
+    """Return the folders of submissions to look at: of `output`, or of the usual output folder and all noted ones."""
+    if output is not None:
+        return [folder_of(output)]
+    here = folder_of(usual)
+    return [here, *(folder for one in noted() if (folder := folder_of(one)).resolve() != here.resolve())]
+
+
 def has_submissions(output: Path) -> bool:
     """Return whether a folder holds submissions that this user may read."""
     folder = folder_of(output)

@@ -188,10 +188,10 @@ def test_runs_are_found_by_what_people_have_at_hand(directory: Path, tmp_path: P
     write_submission(folder, submission(**values, job_id="1234.pbs1"))
     write_heartbeat(directory)
     for text in (str(directory), "1234.pbs1", "1234", "k1", "org/model", "ja_gpqa", "hosted_vllm/org/model"):
-        assert find_run(text, tmp_path).directory == directory
-    assert [one.key for one in find_run(str(directory), tmp_path).submissions] == ["k1"]
+        assert find_run(text, [folder_of(tmp_path)]).directory == directory
+    assert [one.key for one in find_run(str(directory), [folder_of(tmp_path)]).submissions] == ["k1"]
     with pytest.raises(UserError, match=r"no run 'org/mode'.*did you mean 'org/model'"):
-        find_run("org/mode", tmp_path)
+        find_run("org/mode", [folder_of(tmp_path)])
 
 
 def test_logs(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +200,7 @@ def test_logs(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     (place / "ja_gpqa.o307").write_text("one\ntwo\nthree\x1b[2J\n")
     (place / "307.pbs1.OU").write_text("of pbs\n")
     (place / "note.txt").write_text("no log\n")
-    run = find_run(str(directory), tmp_path)
+    run = find_run(str(directory), [folder_of(tmp_path)])
     assert [path.name for path in logs_of(run, "gpqa_ja")] == [path.name for path in logs_of(run, "ja_gpqa_ja")]
     assert main(["logs", str(directory), "gpqa_ja", "--lines", "2"]) == 0
     shown = capsys.readouterr().out

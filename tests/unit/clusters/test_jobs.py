@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from saiten.clusters.jobs import cancel, known, still_going
+from saiten.clusters.jobs import cancel, chosen, known, still_going
 from saiten.clusters.local import LocalScheduler
 from saiten.clusters.look import FILE, FINALS, Memory, look
 from saiten.clusters.record import folder_of, read_submissions, write_report, write_submission
@@ -17,6 +17,7 @@ from saiten.clusters.scheduler import JobState, SchedulerError
 from saiten.clusters.services import LOCAL
 from saiten.clusters.sites import open_scheduler, place_of
 from saiten.clusters.situation import GRACE_SECONDS
+from saiten.errors import UserError
 from tests.unit.clusters.commands import Commands, commands
 from tests.unit.clusters.made import report, submission, told, write_heartbeat
 from tests.unit.clusters.requests import request
@@ -133,3 +134,26 @@ def test_an_accounting_that_does_not_answer_keeps_nobody_from_submitting(folder:
     for number in (1, 2, 3):
         write_submission(folder, submission(key=f"k{number}", job_id=str(number), submitted=1.0))
     assert [one.submission.key for one in still_going(folder, known(folder))] == ["k1"]
+
+
+def test_a_cancelled_job_counts_until_its_scheduler_lets_it_go(folder: Path, commands: Commands) -> None:
+    commands.add("qstat", QSTAT + row("1", "dr"))
+    commands.add("qacct", err=NOT_YET, status=1)
+    now = time.time()
+    for number, when in ((1, now - 5), (2, now - 5), (3, now - 7 * 86_400)):
+        write_submission(folder, submission(key=f"k{number}", job_id=str(number), submitted=when, cancelled=when))
+    assert [one.submission.key for one in still_going(folder, known(folder))] == ["k1"]
+    assert [call[0] for call in commands.calls()] == ["qstat"]  # nobody is asked how the cancelled ones ended
+
+
+def test_a_word_is_looked_up_in_every_folder_and_the_first_that_knows_it_decides(tmp_path: Path) -> None:
+    here, there = folder_of(tmp_path / "here"), folder_of(tmp_path / "there")
+    for place, jobs in ((here, ("1", "2")), (there, ("2", "3"))):
+        place.mkdir(parents=True)
+        for job in jobs:
+            write_submission(place, submission(key=f"{place.parent.name}{job}", job_id=job))
+    found = chosen([here, there], ["2", "3", "2"])
+    keys = {folder: [one.submission.key for one in jobs] for folder, jobs in found.items()}
+    assert keys == {here: ["here2"], there: ["there3"]}
+    with pytest.raises(UserError, match="no submission is called '4'"):
+        chosen([here, there], ["2", "4"])

@@ -13,7 +13,7 @@ from saiten.clusters.look import look_at
 from saiten.clusters.outputs import list_file, note, noted
 from saiten.clusters.record import folder_of, write_report, write_submission
 from saiten.clusters.scheduler import JobState
-from tests.unit.clusters.made import NOW, report, submission, told
+from tests.unit.clusters.made import NOW, report, submission, told, write_heartbeat
 from tests.unit.clusters.test_look import Told, states
 
 
@@ -73,6 +73,22 @@ def test_status_shows_all_folders_and_with_output_dir_one(home: Path, capsys: py
     ]
     assert main(["status", "--json", "--output-dir", str(second)]) == 0
     assert [row["job_id"] for row in json.loads(capsys.readouterr().out)] == ["2"]
+
+
+def test_what_status_shows_can_be_named_from_anywhere(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = output(home, "a", "1")
+    note(there)
+    write_report(folder_of(there), "1", report(finished=time.time(), exit_status=0))
+    run = there / "results" / "1"
+    write_submission(folder_of(there), submission(key="1", job_id="1", run=str(run), submitted=time.time()))
+    write_heartbeat(run)
+    assert main(["cancel", "1"]) == 0
+    assert capsys.readouterr().out == "nothing to cancel: these jobs ended already\n"
+    for text in ("1", str(run)):
+        assert main(["status", "--diagnose", text]) == 0
+        assert capsys.readouterr().out.startswith(f"{run}\n")
+    assert main(["cancel", "1", "--output-dir", str(home)]) == 4
+    assert "no submission is called '1'" in capsys.readouterr().err
 
 
 def test_several_folders_ask_their_scheduler_one_question(home: Path) -> None:
