@@ -44,21 +44,43 @@ def place(environ: Mapping[str, str]) -> Path:
 
 
 def gpus(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the GPUs that jobs of this shell may have, as CUDA_VISIBLE_DEVICES names them."""
+    """Return the GPUs that jobs of this shell may have, each under one name: its index, as far as the driver tells it.
+
+    One shell may say `0`, another `GPU-5c2f…`: two jobs must not get the same GPU under two names.
+    """
     stated = environ.get("CUDA_VISIBLE_DEVICES")
-    if stated is not None:
-        return tuple(part.strip() for part in stated.split(",") if part.strip() not in {"", "-1"})
+    if stated is not None and stated.strip() in {"", "-1"}:
+        return ()
+    there = listed()
+    if stated is None:
+        return tuple(there)
+    found = []
+    for word in (part.strip() for part in stated.split(",")):
+        named = [
+            index
+            for index, uuid in there.items()
+            if word == index or (word.startswith("GPU-") and uuid.startswith(word))
+        ]
+        if word in {"", "-1"} or (there and not named and not word.startswith("MIG-")):
+            break  # CUDA, too, ends the list at the first word that it does not know
+        found.append(named[0] if len(named) == 1 else word)
+    return tuple(dict.fromkeys(found))
+
+
+def listed() -> dict[str, str]:
+    """Return the UUID of each GPU that nvidia-smi lists, by its index; nothing where it does not answer."""
     try:
         done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],  # noqa: S607  # where the driver put it
+            ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"],  # noqa: S607  # where the driver put it
             capture_output=True,
             text=True,
             check=False,
             timeout=_NVIDIA_SMI_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return tuple(done.stdout.split()) if done.returncode == 0 else ()
+        return {}
+    pairs = (line.partition(",") for line in done.stdout.splitlines() if done.returncode == 0)
+    return {index.strip(): uuid.strip() for index, _, uuid in pairs}
 
 
 def slots(environ: Mapping[str, str]) -> tuple[str, ...]:

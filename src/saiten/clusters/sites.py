@@ -35,8 +35,11 @@ def find_service(name: str) -> Service:
 
 
 def service_of(name: str, scheduler: str) -> Service:
-    """Return the service of a job that was submitted: of one that only another folder's file has, its scheduler."""
-    return service_table().get(name) or Service(name=name, scheduler=scheduler)
+    """Return the service of a job that was submitted; one that only another folder's file has is asked as ours are."""
+    like = next((one for one in SERVICES.values() if one.scheduler == scheduler), None)
+    if like is None or name in service_table():
+        return find_service(name)
+    return replace(like, name=name)
 
 
 def service_table(environ: Mapping[str, str] = os.environ) -> Mapping[str, Service]:

@@ -220,9 +220,32 @@ def test_a_large_job_is_not_overtaken_on_its_devices() -> None:
     assert chosen(running(1, "0"), job(2, wanted=2), job(3), job(4, devices=("slot0",))) == [(4, ("slot0",))]
 
 
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        (None, ("0", "1")),
+        ("1,0", ("1", "0")),
+        ("GPU-bbbb,GPU-aa", ("1", "0")),  # two jobs must not have one GPU under two names
+        ("0,GPU-aaaa,0", ("0",)),
+        ("1,7,0", ("1",)),
+        ("1,-1,0", ("1",)),
+        ("MIG-1234", ("MIG-1234",)),
+    ],
+)
+def test_a_gpu_has_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str | None, expected: tuple[str, ...]
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf '0, GPU-aaaa\\n1, GPU-bbbb\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert gpus({} if stated is None else {"CUDA_VISIBLE_DEVICES": stated}) == expected
+
+
 def test_devices_come_from_the_shell() -> None:
     assert gpus({"CUDA_VISIBLE_DEVICES": "1, GPU-ab"}) == ("1", "GPU-ab")
     assert gpus({"CUDA_VISIBLE_DEVICES": ""}) == ()
+    assert gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == ()
     assert slots({"SAITEN_LOCAL_SLOTS": "2"}) == ("slot0", "slot1")
     with pytest.raises(SchedulerError, match="SAITEN_LOCAL_SLOTS"):
         slots({"SAITEN_LOCAL_SLOTS": "many"})
