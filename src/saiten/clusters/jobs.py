@@ -9,7 +9,7 @@ from pathlib import Path
 
 from saiten.clusters.heartbeat import read_heartbeat
 from saiten.clusters.look import FINALS, Memory, clear, ends_of, remember
-from saiten.clusters.record import JobReport, Submission, mark_cancelled, read_report, read_submissions
+from saiten.clusters.record import JobReport, Submission, adopted, mark_cancelled, read_report, read_submissions
 from saiten.clusters.scheduler import JobState
 from saiten.clusters.sites import open_scheduler, service_of
 from saiten.clusters.situation import GRACE_SECONDS
@@ -45,7 +45,8 @@ class Known:
 
 def known(folder: Path) -> list[Known]:
     """Return all submissions of a folder, oldest first."""
-    return [Known(submission=one, report=read_report(folder, one.key)) for one in read_submissions(folder)]
+    pairs = ((one, read_report(folder, one.key)) for one in read_submissions(folder))
+    return [Known(submission=adopted(one, report), report=report) for one, report in pairs]
 
 
 def chosen(folders: Sequence[Path], words: Iterable[str]) -> dict[Path, list[Known]]:

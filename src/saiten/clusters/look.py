@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from saiten.clusters.heartbeat import Heartbeat, covered, heartbeats, read_heartbeat
-from saiten.clusters.record import JobReport, Submission, read_report, read_submissions
+from saiten.clusters.record import JobReport, Submission, adopted, read_report, read_submissions
 from saiten.clusters.scheduler import JobState, JobStatus, Scheduler, SchedulerError
 from saiten.clusters.services import Service
 from saiten.clusters.sites import open_scheduler, service_of
@@ -112,8 +112,9 @@ def look_at(folders: Iterable[Path], *, opener: Opener = open_scheduler, now: fl
 def files_of(folder: Path) -> Files:
     """Read what lies in a folder of submissions, and the heartbeats of their runs."""
     memory = remember(folder)
-    submissions = tuple(read_submissions(folder))
-    reports = {one.key: read_report(folder, one.key) for one in submissions}
+    noted = tuple(read_submissions(folder))
+    reports = {one.key: read_report(folder, one.key) for one in noted}
+    submissions = tuple(adopted(one, reports[one.key]) for one in noted)
     beats = {path: read_heartbeat(Path(path)) for path in {one.progress for one in submissions}}
     back = {
         one.key: (memory.settled[one.key], memory.verdicts.get(one.key, memory.begun))

@@ -162,6 +162,13 @@ def write_submission(folder: Path, submission: Submission) -> Submission:
     return submission
 
 
+def adopted(submission: Submission, report: JobReport | None) -> Submission:
+    """Return a submission with the id that its job tells, where `saiten submit` was stopped before it noted one."""
+    if submission.job_id or submission.refused or report is None or not report.job_id:
+        return submission
+    return replace(submission, job_id=report.job_id)
+
+
 def mark_cancelled(folder: Path, submission: Submission) -> Submission:
     """Note that somebody deleted the job."""
     return write_submission(folder, replace(submission, cancelled=time.time()))

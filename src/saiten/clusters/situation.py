@@ -140,7 +140,7 @@ def judged(evidence: Evidence) -> tuple[State, str]:
     if submission.refused:
         return State.FAILED, f"not accepted: {submission.refused}"
     if not submission.job_id:
-        return State.FAILED, "it was never submitted: saiten submit was interrupted"
+        return State.FAILED, "saiten submit was interrupted before its scheduler had answered"
     if report is None:
         return unstarted(evidence)
     if report.finished is not None:

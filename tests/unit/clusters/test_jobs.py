@@ -16,7 +16,7 @@ from saiten.clusters.record import folder_of, read_submissions, write_report, wr
 from saiten.clusters.scheduler import JobState, SchedulerError
 from saiten.clusters.services import LOCAL
 from saiten.clusters.sites import open_scheduler, place_of
-from saiten.clusters.situation import GRACE_SECONDS
+from saiten.clusters.situation import GRACE_SECONDS, State
 from saiten.errors import UserError
 from tests.unit.clusters.commands import Commands, commands
 from tests.unit.clusters.made import report, submission, told, write_heartbeat
@@ -98,6 +98,20 @@ def test_only_what_its_scheduler_still_has_is_cancelled(folder: Path, commands: 
     assert [call for call in commands.calls() if call[0] == "qdel"] == [["qdel", "1", "2", "3"]]
     assert len([call for call in commands.calls() if call[:2] == ["qstat", "-u"]]) == 1
     assert [one.cancelled is None for one in read_submissions(folder)] == [False, False, False, True]
+
+
+def test_a_job_whose_submission_was_interrupted_is_known_by_what_it_says(folder: Path, commands: Commands) -> None:
+    write_submission(folder, submission(job_id="", submitted=time.time()))
+    assert [(one.submission.job_id, one.over) for one in known(folder)] == [("", True)]
+    write_report(folder, "k1", report(job_id="307", started=time.time()))
+    commands.add("qstat", QSTAT + row("307", "r"))
+    commands.add("qdel", "me has registered the job 307 for deletion\n")
+    (one,) = known(folder)
+    assert [going.submission.job_id for going in still_going(folder, [one])] == ["307"]
+    (seen,) = look(folder).situations
+    assert (seen.submission.job_id, seen.state) == ("307", State.RUNNING)
+    assert list(cancel(folder, [one])) == ["cancelled: ja_gpqa, job 307 on tsubame"]
+    assert [found.job_id for found in read_submissions(folder)] == ["307"]
 
 
 def test_what_a_look_was_told_is_not_asked_again_unless_the_job_spoke_since(folder: Path, commands: Commands) -> None:

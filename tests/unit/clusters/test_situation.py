@@ -38,7 +38,7 @@ def judge(**evidence: Any) -> tuple[str, str]:
         ({"submission": submission(cancelled=NOW - 9), "missing_since": NOW - 1}, State.CANCELLED, "before it ran"),
         ({"submission": submission(cancelled=NOW - 9), "told": told(JobState.RUNNING)}, State.RUNNING, "it starts"),
         ({"submission": submission(job_id="", refused="no such queue")}, State.FAILED, "no such queue"),
-        ({"submission": submission(job_id="")}, State.FAILED, "never submitted"),
+        ({"submission": submission(job_id="")}, State.FAILED, "interrupted before"),
         # It runs.
         ({"report": report(), "heartbeat": heartbeat(), "told": told(JobState.RUNNING)}, State.RUNNING, ""),
         ({"report": report(), "heartbeat": heartbeat()}, State.RUNNING, ""),
