@@ -12,7 +12,8 @@ import random
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from statistics import NormalDist, fmean, stdev, variance
+from itertools import chain
+from statistics import NormalDist, fmean, stdev
 from typing import TypeVar
 
 from saiten.types import Estimate
@@ -35,38 +36,47 @@ def mean_estimate(strata: Sequence[Sequence[float]]) -> Estimate:
     saiten's scores but the corpus metrics are; the t interval for others. It is never of zero width where the values
     merely happen to be equal; where nothing is known (no document; one document without bounds) it is None.
     """
-    values = [value for stratum in strata for value in stratum]
-    n = len(values)
+    n = sum(map(len, strata))
     if not n:
         return Estimate(value=None)
-    mean = math.fsum(values) / n
-    bounded = all(0.0 <= value <= 1.0 for value in values)
+    mean = math.fsum(chain.from_iterable(strata)) / n
+    bounded = all(0.0 <= value <= 1.0 for value in chain.from_iterable(strata))
     pooled = _without_singles(strata)
     if n == 1:
         low, high = _wilson(mean, 1.0, NORMAL_95) if bounded else (None, None)
         return Estimate(value=mean, low=low, high=high, n=1)
-    squared = math.fsum(len(stratum) * variance(stratum) for stratum in pooled) / n**2
+    squared = math.fsum(len(stratum) * _variance(stratum) for stratum in pooled) / n**2
     freedom = n - len(pooled)
     if bounded:
-        low, high = _bounded_interval(values, mean, squared, freedom)
+        low, high = _bounded_interval(strata, mean, squared, freedom)
     else:
         reach = student_t(freedom) * math.sqrt(squared)
         low, high = mean - reach, mean + reach
     return Estimate(value=mean, stderr=math.sqrt(squared), low=low, high=high, n=n)
 
 
-def _without_singles(strata: Sequence[Sequence[float]]) -> list[list[float]]:
+def _variance(values: Sequence[float]) -> float:
+    """Return the sample variance (n - 1) of two values or more; exactly 0 where all are equal."""
+    mean = math.fsum(values) / len(values)
+    if min(values) == max(values):
+        return 0.0
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _without_singles(strata: Sequence[Sequence[float]]) -> list[Sequence[float]]:
     """Pool the strata of one document with each other, or with the smallest other stratum."""
-    pooled = sorted((list(stratum) for stratum in strata if len(stratum) > 1), key=len)
+    pooled = sorted((stratum for stratum in strata if len(stratum) > 1), key=len)
     singles = [value for stratum in strata if len(stratum) == 1 for value in stratum]
     if len(singles) == 1 and pooled:
-        pooled[0] += singles
+        pooled[0] = [*pooled[0], *singles]
     elif singles:
         pooled.append(singles)
     return pooled
 
 
-def _bounded_interval(values: Sequence[float], mean: float, squared: float, freedom: int) -> tuple[float, float]:
+def _bounded_interval(
+    strata: Sequence[Sequence[float]], mean: float, squared: float, freedom: int
+) -> tuple[float, float]:
     """Return Wilson's interval for a mean of values in [0, 1], with the effective number of documents.
 
     Wilson's interval stays inside [0, 1], keeps its coverage near 0 and 1 and for few documents, and has a width even
@@ -77,10 +87,10 @@ def _bounded_interval(values: Sequence[float], mean: float, squared: float, free
     Source: Wilson, JASA 22 (1927) 209; Brown, Cai and DasGupta, Statist. Sci. 16 (2001) 101; effective size: Korn and
     Graubard, Survey Methodology 24 (1998) 193.
     """
-    n = len(values)
+    n = sum(map(len, strata))
     largest = mean * (1.0 - mean)
     effective = max(n, largest / squared) if squared > 0 and largest > 0 else n
-    binary = all(value in (0.0, 1.0) for value in values)
+    binary = all(value in (0.0, 1.0) for value in chain.from_iterable(strata))
     return _wilson(mean, effective, NORMAL_95 if binary or squared <= 0 else student_t(freedom))
 
 
