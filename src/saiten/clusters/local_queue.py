@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,9 +139,10 @@ def read_job(folder: Path) -> Job | None:
     )
 
 
-def read_jobs(root: Path) -> list[Job]:
-    """Return all jobs, oldest first."""
-    folders = sorted((path for path in root.glob("[0-9]*")), key=lambda path: int(path.name))
+def read_jobs(root: Path, without: Container[int] = ()) -> list[Job]:
+    """Return all jobs, oldest first; `without` those of these numbers, which are not read."""
+    numbered = sorted((int(path.name), path) for path in root.glob("[0-9]*"))
+    folders = [path for number, path in numbered if number not in without]
     return [job for job in map(read_job, folders) if job is not None]
 
 
@@ -183,8 +184,10 @@ def launch(job: Job, devices: tuple[str, ...]) -> None:
 
 def work(root: Path) -> None:
     """Start jobs until none waits."""
+    ended: set[int] = set()  # a month's jobs are not read five times a second
     while True:
-        jobs = read_jobs(root)
+        jobs = read_jobs(root, ended)
+        ended.update(job.number for job in jobs if job.ended is not None or (job.cancel and job.started is None))
         if not any(job.started is None and not job.over for job in jobs):
             return
         for job, devices in choose(jobs):

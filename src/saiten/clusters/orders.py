@@ -145,6 +145,7 @@ def describe(planned: Sequence[Planned]) -> Iterator[str]:
         for size in packed.sizes:
             work, expected = size.work, size.expected
             owed = "" if work.owed is None else f", {work.owed:,} of {work.due:,} choices"
+            owed += f" (shared by {order.shards} jobs)" if order.shards > 1 else ""
             cost = "" if work.cost is None else f"; about {work.cost:,.2f} at {order.spec.provider}'s price"
             yield (
                 f"  {work.benchmark.language} {work.benchmark.name}{owed}: "

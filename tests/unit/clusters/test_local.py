@@ -6,13 +6,16 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from saiten.clusters import local_queue
 from saiten.clusters.local import LocalScheduler, gpus, slots
-from saiten.clusters.local_queue import Job, Request, Started, choose, read_jobs
+from saiten.clusters.local_queue import Job, Request, Started, choose, read_job, read_jobs
 from saiten.clusters.local_runner import started_ticks
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError
 from saiten.clusters.services import NodeKind
@@ -214,6 +217,27 @@ def test_devices_are_given_in_order_of_priority_and_submission() -> None:
     assert chosen(running(1, "0"), job(2), job(3)) == [(2, ("1",))]
     assert chosen(job(1), job(2, after=("1",)), job(3)) == [(1, ("0",)), (3, ("1",))]
     assert chosen(job(2, after=("77",))) == [(2, ("0",))]
+
+
+def test_a_queue_reads_a_job_that_ended_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in ("1", "2", "3"):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "request.json").write_bytes(msgspec.json.encode(job(int(number)).request))
+    read = Counter[str]()
+
+    def counted(folder: Path) -> Job | None:
+        read[folder.name] += 1
+        return read_job(folder)
+
+    def launched(one: Job, _devices: tuple[str, ...]) -> None:
+        (one.folder / "cancel").touch()
+
+    monkeypatch.setattr(local_queue, "read_job", counted)
+    monkeypatch.setattr(local_queue, "launch", launched)
+    monkeypatch.setattr(local_queue, "LOOK_SECONDS", 0.0)
+    (tmp_path / "1" / "cancel").touch()
+    local_queue.work(tmp_path)
+    assert read == {"1": 1, "2": 2, "3": 2}
 
 
 def test_a_large_job_is_not_overtaken_on_its_devices() -> None:

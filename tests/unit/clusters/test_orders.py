@@ -73,6 +73,8 @@ def test_the_plan_tells_jobs_times_sources_and_points(tmp_path: Path) -> None:
     text = list(describe(jobs))
     assert text[0].startswith("all_2_benchmarks: Qwen/Qwen3-8B on tsubame node_f, ")
     assert "ja jmmlu, 60 of 100 choices: 2:24:00, the benchmark's table (node_f)" in text[1]
+    halves = list(describe(plan_jobs(order(tmp_path, kind="node_f", shards=2), WORKS, Learnt())))
+    assert "ja jmmlu, 60 of 100 choices (shared by 2 jobs): 1:12:00, the benchmark's table (node_f)" in halves[1]
     hours = jobs[0].packed.walltime / 3600
     assert text[-1] == f"in all: 1 jobs, {hours:.1f} node hours asked for, at most {2 * hours:.1f} points"
     dark = plan_jobs(order(tmp_path), WORKS, Learnt())
