@@ -31,7 +31,6 @@ from saiten.engine.progress import Progress
 from saiten.engine.score import BenchmarkScorer
 from saiten.engine.writer import writer_name
 from saiten.errors import UserError
-from saiten.models.budget import Budget
 from saiten.models.judges import MODEL_SERVER, judge_beside, resolve_judge
 from saiten.models.providers import Endpoint, resolve_endpoint
 from saiten.models.reasoning import is_ours
@@ -88,7 +87,7 @@ def evaluate(
     with ExitStack() as stack:
         plans = plan_run(spec, layout, stack, access.part)
         judge = judge_endpoint(plans, access, endpoint)
-        budget = opened_budget(endpoint, judge, access, plans, layout.run)
+        budget = run_budget(endpoint, judge, access, plans, layout.run)
         claim(plans, spec, layout, endpoint, accept_changes=accept_changes)
         stack.enter_context(progress.beating(layout.run))
         writer = stack.enter_context(DetailsWriter(layout, timestamp(), details=save_details))
@@ -201,7 +200,7 @@ def rescore(
             on_last=writer.start,
             progress=progress,
             judge=judge,
-            budget=opened_budget(None, judge, access, plans, directory),
+            budget=run_budget(None, judge, access, plans, directory),
         )
         stack.callback(note_own_cost, asking)
         ask(asking)
@@ -348,17 +347,6 @@ def score(asking: Asking, layout: Layout, writer: DetailsWriter, started: float)
     return result
 
 
-def opened_budget(
-    endpoint: Endpoint | None, judge: Endpoint | None, access: Access, plans: Sequence[BenchmarkPlan], directory: Path
-) -> Budget | None:
-    """Return the run's budget; what run.json says of earlier starts counts, where it is more than the record shows."""
-    budget = run_budget(endpoint, judge, access, plans)
-    told = (manifest.read(directory) or {}).get("cost")
-    if budget is not None and told:
-        budget.begin(max(budget.spent, told["spent"]), max(budget.estimated, told["estimated"]))
-    return budget
-
-
 def cost_so_far(asking: Asking, layout: Layout) -> float | None:
     """Write what the run has cost into run.json and return it; what stands there, where nothing was asked."""
     note_own_cost(asking)
@@ -381,7 +369,7 @@ def note_own_cost(asking: Asking) -> None:
     budget = asking.budget
     if budget is not None and budget.spent > budget.earlier and (asking.directory / "run.json").exists():
         spent, estimated = budget.spent - budget.earlier, budget.estimated - budget.earlier_estimated
-        manifest.note_cost(asking.directory, asking.progress.started, spent, estimated)
+        manifest.note_cost(asking.directory, asking.access.part.key, asking.progress.started, spent, estimated)
 
 
 def score_benchmark(plan: BenchmarkPlan, writer: DetailsWriter) -> BenchmarkResult:

@@ -19,6 +19,8 @@ class Part(Struct, frozen=True, kw_only=True):
     """Who this is, in its heartbeat."""
     takes_over: tuple[str, ...] = ()
     """Keys of processes whose work this one goes on with: their heartbeats are of the dead."""
+    budgeted: bool = False
+    """Whether --max-cost is a share for this process and those that it takes over: what others spend is no matter."""
     stop_at: float | None = None
     """Unix time from which on nothing is launched: the job's walltime ends soon."""
     drain_until: float | None = None

@@ -68,6 +68,38 @@ def test_what_processes_beside_each_other_spend_adds_up(saiten: Saiten) -> None:
     assert cost_of_run(saiten) == pytest.approx(1.0)
 
 
+def job(saiten: Saiten, base_url: str, key: str, benchmark: str, budget: float, before: tuple[str, ...] = ()) -> int:
+    """Run a job of several that share a run and its budget of 0.9; return its exit status."""
+    sampling = {"max_tokens": 10}
+    spec = {"model": "test-model", "provider": "vllm", "benchmarks": [f"{saiten.folder}/{benchmark}.py"]}
+    told = {
+        "spec": {**spec, "sampling": sampling},
+        "access": {"base_url": base_url, "max_cost": 0.9, "stop_at_cost": True},
+        "part": {"name": benchmark},
+        "budget": budget,
+        "before": before,
+        "key": key,
+    }
+    file = saiten.folder / f"{key}.job.json"
+    file.write_text(json.dumps({**told, "output": ".", "directory": ".", "walltime": 600}))
+    return saiten("run", "--job", str(file)).returncode
+
+
+def test_a_job_pays_from_its_own_share_and_its_successor_from_what_is_left(saiten: Saiten) -> None:
+    questions(saiten.folder, 5)
+    questions(saiten.folder, 3, name="other")
+    with server() as talking:
+        assert job(saiten, talking.base_url, "k1", "quiz", 0.5) == 0
+        assert job(saiten, talking.base_url, "k2", "other", 0.25) == 3  # what the first one spent is no matter
+        assert len(talking.ledger) == 7
+        assert job(saiten, talking.base_url, "k3", "other", 0.25, before=("k2",)) == 3
+        assert len(talking.ledger) == 7
+        assert job(saiten, talking.base_url, "k4", "other", 0.35, before=("k2", "k3")) == 0
+        assert len(talking.ledger) == 8
+    assert saiten("aggregate", "test-model").returncode == 0
+    assert saiten.aggregated()["cost"]["spent"] == pytest.approx(0.8)
+
+
 def test_a_start_that_is_interrupted_keeps_what_it_spent(saiten: Saiten) -> None:
     quiz = questions(saiten.folder, 6)
     with server(Fault(ordinals=range(4, 100), hang=True)) as talking:

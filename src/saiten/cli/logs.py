@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command."""
+    from saiten.benchmarks import select
     from saiten.benchmarks.index import by_job_name
     from saiten.clusters.finding import find_run, logs_of, tail
     from saiten.clusters.outputs import folders_of
@@ -28,6 +29,8 @@ def main(args: argparse.Namespace) -> int:
     from saiten.settings.environment import default_output
 
     benchmark = by_job_name(args.benchmark) or args.benchmark
+    if "|" in benchmark:  # an old task id
+        benchmark = select([benchmark])[0].benchmark.name
     paths = logs_of(find_run(args.run, folders_of(args.output_dir, default_output())), benchmark)
     for path in paths:
         print(f"==> {path} ({path.stat().st_size} bytes)")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saiten.cli.submit import add_job_options, check_site, left_to_others, submit_all, undone, works_of
+from saiten.cli.submit import add_job_options, check_site, going_in, left_to_others, submit_all, undone, works_of
 from saiten.errors import Exit, UserError
 from saiten.values import replace
 
@@ -35,11 +35,12 @@ def main(args: argparse.Namespace) -> int:
     some = chosen(folders, args.jobs) if args.jobs else {folders[0]: known(folders[0])}
     if not any(some.values()):
         raise UserError(f"nothing was submitted from here: {folders[0]} has no submissions (give --output-dir)")
+    going = going_in(some, {one.submission.run for meant in some.values() for one in meant})
     wanted = []
     for folder, meant in some.items():
         runs = by_run(known(folder))
         for run in by_run(meant):
-            busy = left_to_others(folder.parent, runs[run])
+            busy = left_to_others(going, run)
             order = order_again(folder, runs[run], args)
             works = undone(order, works_of(order, asks_hub=not args.dry_run))
             left = [work for work in works if work.benchmark.name not in busy]
@@ -71,7 +72,7 @@ def order_again(folder: Path, jobs: Sequence[Known], args: argparse.Namespace) -
     alone = len(asked) > 1 and all(len(one.submission.benchmarks) == 1 for one in jobs)
     order = Order(
         spec=spec,
-        access=access_of(replace(job, part=Part(), parts=1)),
+        access=access_of(replace(job, part=Part(), budget=None)),
         layout=Layout.of(output, spec, provider_path=provider.path, litellm_prefix=provider.litellm_prefix),
         output=output,
         service=service,

@@ -20,18 +20,18 @@ DONE = "✅ Environment was successfully created!"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--service", metavar="NAME", help="check .env and folders for it, and make everything it needs")
+    parser.add_argument("--service", metavar="NAME", help="where jobs shall run; default: local")
     parser.add_argument(
         "--vllm",
         action="append",
         default=[],
         metavar="VERSION",
-        help="install this version of vLLM; may be given several times",
+        help="install this version of vLLM; may be given several times; without --service nothing else is done",
     )
     parser.add_argument(
         "--python", metavar="PYTHON", help="Python of the new environment, e.g. 3.12; default: saiten's own"
     )
-    parser.add_argument("--no-servers", action="store_true", help="with --service: install no model server")
+    parser.add_argument("--no-servers", action="store_true", help="install no model server")
     parser.set_defaults(loads_dotenv=False)  # what is wrong with the file is told all at once
 
 
@@ -39,21 +39,20 @@ def main(args: argparse.Namespace) -> int:
     """Run the command."""
     from saiten.cli import load_dotenv
 
-    if args.service is None:
+    if args.service is None and args.vllm:
         load_dotenv()
-        if args.vllm:
-            make_vllm(args.vllm, args.python)
-        else:
-            show_installed()
+        make_vllm(args.vllm, args.python)
         return Exit.COMPLETE
     from saiten.clusters.sites import find_service
 
-    service = find_service(args.service)
+    service = find_service(args.service or "local")
     check(service)
     load_dotenv()
     if args.vllm:
         make_vllm(args.vllm, args.python)
-    elif not args.no_servers:
+    elif args.no_servers:
+        show_installed()
+    else:
         make_servers(service, args.python)
     log_in_to_hub()
     if service.executable_group:

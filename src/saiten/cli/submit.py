@@ -6,7 +6,7 @@ import argparse
 import copy
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from saiten.clusters.estimate import Learnt, Work
     from saiten.clusters.jobs import Known
     from saiten.clusters.orders import Order, Planned
+    from saiten.clusters.record import Submission
+    from saiten.clusters.scheduler import Scheduler
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,19 +82,21 @@ def main(args: argparse.Namespace) -> int:
 
         print(EXAMPLE, end="")
         return Exit.COMPLETE
+    from saiten.clusters.record import folder_of
+
     orders = orders_of(each_model(args))
-    if not args.dry_run:
-        orders = [fetched(order, args.predownload) for order in orders]
+    runs = {str(order.layout.run.absolute()) for order in orders}
+    going = going_in((folder_of(order.output) for order in orders), runs)
     wanted = []
     for order in orders:
-        busy = left_to_others(order.output, jobs_of(order))
+        busy = left_to_others(going, str(order.layout.run.absolute()))
         works = undone(order, works_of(order, asks_hub=not args.dry_run))
         left = [work for work in works if work.benchmark.name not in busy]
         if left:
             wanted.append((order, left))
         elif not works:
             tell(f"{order.spec.model}: nothing is left to do; results: {order.layout.run}")
-    return submit_all(wanted, args) if wanted else Exit.COMPLETE
+    return submit_all(wanted, args, predownload=args.predownload) if wanted else Exit.COMPLETE
 
 
 def undone(order: Order, works: Sequence[Work]) -> list[Work]:
@@ -136,25 +140,24 @@ def each_model(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
         yield one
 
 
-def jobs_of(order: Order) -> list[Known]:
-    """Return what was submitted for the same run directory before."""
-    from saiten.clusters.jobs import known
-    from saiten.clusters.record import folder_of
+def going_in(folders: Iterable[Path], runs: Collection[str]) -> list[Known]:
+    """Return the jobs of these runs that still wait, run or end: one question to each scheduler for each folder."""
+    from saiten.clusters.jobs import known, still_going
 
-    run = str(order.layout.run.absolute())
-    return [one for one in known(folder_of(order.output)) if one.submission.run == run]
+    return [
+        one
+        for folder in dict.fromkeys(folders)
+        for one in still_going(folder, [each for each in known(folder) if each.submission.run in runs])
+    ]
 
 
-def left_to_others(output: Path, jobs: Sequence[Known]) -> set[str]:
-    """Return the benchmarks of jobs that still wait, run or end, and say so: they would only be asked twice."""
-    from saiten.clusters.jobs import still_going
-    from saiten.clusters.record import folder_of
-
-    going = still_going(folder_of(output), jobs)
-    busy = {name for one in going for name in one.submission.benchmarks}
+def left_to_others(going: Sequence[Known], run: str) -> set[str]:
+    """Return the benchmarks of a run's jobs that still wait, run or end: they would only be asked twice. Says so."""
+    mine = [one for one in going if one.submission.run == run]
+    busy = {name for one in mine for name in one.submission.benchmarks}
     if busy:
-        ids = ", ".join(one.submission.job_id for one in going)
-        tell(f"{len(going)} jobs still wait, run or end ({ids}); left to them: {', '.join(sorted(busy))}")
+        ids = ", ".join(one.submission.job_id for one in mine)
+        tell(f"{len(mine)} jobs still wait, run or end ({ids}); left to them: {', '.join(sorted(busy))}")
     return busy
 
 
@@ -292,13 +295,14 @@ def costs_of(order: Order, *, asks_hub: bool) -> Mapping[str, float]:
         return {}
 
 
-def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace) -> int:
-    """Show the plan, ask, and submit."""
+def submit_all(
+    wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namespace, *, predownload: bool | None = False
+) -> int:
+    """Show the plan, ask, fetch what `predownload` says (None: where saiten serves the model), and submit."""
     from saiten.clusters.orders import describe, plan_jobs, points_left
     from saiten.clusters.outputs import note
-    from saiten.clusters.scheduler import SchedulerError
     from saiten.clusters.sites import open_scheduler
-    from saiten.clusters.submit import look_once, submit
+    from saiten.clusters.submit import submit
 
     planned: list[Planned] = []
     for order, works in wanted:
@@ -309,22 +313,33 @@ def submit_all(wanted: Sequence[tuple[Order, list[Work]]], args: argparse.Namesp
     if args.dry_run or not (args.yes or agreed()):
         print("nothing was submitted")
         return Exit.COMPLETE
+    ready = {id(order): fetched(order, predownload) for order, _ in wanted}
+    planned = [replace(job, order=ready[id(job.order)]) for job in planned]
     for output in {job.order.output for job in planned}:
         note(output)
-    refused = 0
+    schedulers = {job.order.service.name: open_scheduler(job.order.service) for job in planned}
+    made: dict[str, list[Submission]] = {name: [] for name in schedulers}
     for job in planned:
-        scheduler = open_scheduler(job.order.service)
-        made = submit(job, scheduler, tell=print)
-        refused += sum(bool(submission.refused) for submission in made)
-        try:
-            dead = look_once(made, scheduler)
-        except SchedulerError as error:  # the jobs were taken all the same
-            tell(f"the new jobs could not be looked at: {error}; see saiten status")
-            continue
-        for status in dead:
-            print(f"job {status.job_id} will not run: {status.state}: {status.reason or status.raw}", file=sys.stderr)
-            refused += 1
-    return Exit.CONFIGURATION if refused else Exit.COMPLETE
+        name = job.order.service.name
+        made[name] += submit(job, schedulers[name], tell=print)
+    refused = sum(bool(submission.refused) for each in made.values() for submission in each)
+    dead = sum(look_at_new(made[name], scheduler) for name, scheduler in schedulers.items())
+    return Exit.CONFIGURATION if refused or dead else Exit.COMPLETE
+
+
+def look_at_new(made: Sequence[Submission], scheduler: Scheduler) -> int:
+    """Ask a scheduler once about all new jobs, and return how many will never run; they are named."""
+    from saiten.clusters.scheduler import SchedulerError
+    from saiten.clusters.submit import look_once
+
+    try:
+        dead = look_once(made, scheduler)
+    except SchedulerError as error:  # the jobs were taken all the same
+        tell(f"the new jobs could not be looked at: {error}; see saiten status")
+        return 0
+    for status in dead:
+        print(f"job {status.job_id} will not run: {status.state}: {status.reason or status.raw}", file=sys.stderr)
+    return len(dead)
 
 
 def check_number(planned: Sequence[Planned]) -> None:

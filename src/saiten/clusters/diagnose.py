@@ -66,7 +66,7 @@ def diagnose(run: FoundRun, now: float) -> list[Finding]:
         *repetition(beats),
         *timeouts(slowest, load, errors),
         *resources(load),
-        *concurrency(slowest, load, errors),
+        *(concurrency(slowest, load, errors) if slowest.fresh(now) else ()),
     ]
     return found if slowest.state != "complete" else []
 
@@ -190,7 +190,7 @@ def concurrency(beat: Heartbeat, load: ServerLoad, errors: Counter[str]) -> Iter
     """The server could do more than it is asked."""
     owed = beat.due - beat.answered
     full = beat.ceiling > 0 and beat.running >= 0.8 * beat.ceiling and owed > 2 * beat.ceiling
-    if not beat.live or not full:
+    if not full:
         return
     if load.lines and (load.cache > IDLE_CACHE or load.waiting >= 1):
         return

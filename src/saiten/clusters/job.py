@@ -50,8 +50,8 @@ class JobFile:
     spec: RunSpec
     access: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Access`, without its keys, its server and its part."""
-    parts: int = 1
-    """Jobs that share the run's budget: `max_cost` in `access` is that of all of them."""
+    budget: float | None = None
+    """Of `max_cost` in `access`, what this job and the other links of its chain may spend; None: no other job asks."""
     part: Part = field(default_factory=Part)
     key: str
     """Of its submission."""
@@ -98,7 +98,9 @@ def told_access(access: Access) -> dict[str, Any]:
 def access_of(job: JobFile) -> Access:
     """Return how a job reaches its model. Jobs do not know of each other's money: each has its share of the budget."""
     access = Access(**job.access, part=job.part)
-    return access if access.max_cost is None else replace(access, max_cost=access.max_cost / job.parts)
+    if job.budget is None:
+        return access
+    return replace(access, max_cost=job.budget, part=replace(job.part, budgeted=True))
 
 
 def write_script(path: Path, service: Service, cwd: Path) -> Path:
@@ -139,7 +141,7 @@ def with_end(job: JobFile, end: float) -> Access:
     stop_at = end - reserve
     access = access_of(job)
     part = replace(
-        job.part,
+        access.part,
         key=job.key,
         takes_over=job.before,
         stop_at=stop_at,

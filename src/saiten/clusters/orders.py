@@ -65,8 +65,9 @@ class Planned:
     shard: int
     part: str
     """Name of its heartbeat; empty where it asks the whole run."""
-    parts: int = 1
-    """Jobs that share the run, and its budget."""
+    share: float = 1.0
+    """Of what is left of the run's budget, what this job may spend; in proportion to what its answers are expected to
+    cost."""
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
@@ -112,12 +113,21 @@ def plan_jobs(order: Order, works: Sequence[Work], learnt: Learnt) -> list[Plann
             name=name,
             shard=shard,
             part="" if whole else name,
-            parts=len(jobs) * order.shards,
+            share=share / order.shards,
         )
-        for packed in jobs
+        for packed, share in zip(jobs, shares(jobs), strict=True)
         for shard in range(order.shards)
         for name in [named(packed, shard, order.shards)]
     ]
+
+
+def shares(jobs: Sequence[Packed]) -> list[float]:
+    """Return which part of all costs each job is expected to have; equal parts where a cost is not known."""
+    costs = [[size.work.cost for size in job.sizes] for job in jobs]
+    known = [sum(cost or 0.0 for cost in each) for each in costs]
+    if any(None in each for each in costs) or not sum(known):
+        return [1 / len(jobs)] * len(jobs)
+    return [each / sum(known) for each in known]
 
 
 def named(packed: Packed, shard: int, shards: int) -> str:

@@ -15,6 +15,7 @@ from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, Scheduler
 from saiten.clusters.sites import place_of
 from saiten.errors import UserError
 from saiten.part import Part
+from saiten.results import manifest
 from saiten.values import replace
 
 LOGS = {
@@ -163,7 +164,7 @@ def job_of(link: Link, folder: Path) -> JobFile:
     return JobFile(
         spec=order.spec,
         access=told_access(order.access),
-        parts=planned.parts,
+        budget=budget_of(planned),
         part=part,
         key=link.key,
         directory=str(folder),
@@ -177,6 +178,15 @@ def job_of(link: Link, folder: Path) -> JobFile:
         scratch=order.service.scratch,
         environment=forwarded(os.environ) | dict(order.environment),
     )
+
+
+def budget_of(planned: Planned) -> float | None:
+    """Return what a job may spend, where others spend of the same budget: its share of what is left now."""
+    most = planned.order.access.max_cost
+    if most is None or planned.share >= 1.0:
+        return None
+    told = (manifest.read(planned.order.layout.run) or {}).get("cost") or {}
+    return max(0.0, most - float(told.get("spent", 0.0))) * planned.share
 
 
 def look_once(submissions: Sequence[Submission], scheduler: Scheduler) -> list[JobStatus]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Self
 
 from msgspec import Struct
 
 from saiten.engine.lengths import MOST_TOKENS, KnownLengths
 from saiten.engine.plan import BenchmarkPlan, SubsetPlan
+from saiten.engine.presence import heartbeats
 from saiten.errors import UserError
 from saiten.models.budget import Budget, about_tokens, cost_of
 from saiten.models.options import WIDE
 from saiten.models.provider_table import Price
 from saiten.models.providers import Endpoint
+from saiten.part import Part
+from saiten.results import manifest
 from saiten.types import Access
 
 JUDGE_PROMPT_TOKENS, JUDGE_ANSWER_TOKENS = 600.0, 250.0
@@ -43,9 +47,9 @@ class Prices(Struct, frozen=True, kw_only=True):
 
 
 def run_budget(
-    endpoint: Endpoint | None, judge: Endpoint | None, access: Access, plans: Sequence[BenchmarkPlan]
+    endpoint: Endpoint | None, judge: Endpoint | None, access: Access, plans: Sequence[BenchmarkPlan], directory: Path
 ) -> Budget | None:
-    """Return the run's budget with what its record has cost, None where no price is known.
+    """Return the run's budget with what it has cost so far, None where no price is known.
 
     UserError: --max-cost without a price, or more is expected to be needed.
     """
@@ -55,7 +59,7 @@ def run_budget(
     if not prices.known:
         return None
     budget = Budget(most=access.max_cost)
-    budget.begin(*stored_cost(plans, prices))
+    budget.begin(*spent_before(access.part, plans, prices, directory))
     if access.max_cost is not None and not access.stop_at_cost:
         width = 1 if endpoint is None else first_width(endpoint, access)
         expected = expected_cost(plans, prices.answers, width) + expected_judging(plans, prices.judgements)
@@ -65,6 +69,20 @@ def run_budget(
                 f"{access.max_cost:g}; raise it, ask less (--max-samples), or say --stop-at-cost to ask until then"
             )
     return budget
+
+
+def spent_before(part: Part, plans: Sequence[BenchmarkPlan], prices: Prices, directory: Path) -> tuple[float, int]:
+    """Return what counts against the budget at a start: what the record shows, or what starts told if that is more.
+
+    Where the budget is a part's share, only what that part's earlier processes told, killed ones by their heartbeat.
+    """
+    if part.budgeted:
+        spent, estimated = manifest.costs(directory, {part.key, *part.takes_over}) or (0.0, 0)
+        beats = (beat.cost or 0.0 for beat in heartbeats(directory) if beat.key in part.takes_over)
+        return max([spent, *beats]), estimated
+    spent, estimated = stored_cost(plans, prices)
+    told = (manifest.read(directory) or {}).get("cost") or {}
+    return max(spent, told.get("spent", 0.0)), max(estimated, told.get("estimated", 0))
 
 
 def _require_prices(endpoint: Endpoint | None, judge: Endpoint | None, prices: Prices) -> None:

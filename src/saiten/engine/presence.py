@@ -33,6 +33,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     key: str = ""
     asks: tuple[str, ...] = ()
     shard: tuple[int, int] = (0, 1)
+    cost: float | None = None
 
     @property
     def age(self) -> float:

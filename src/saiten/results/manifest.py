@@ -12,7 +12,7 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -91,11 +91,10 @@ def read(directory: Path) -> dict[str, Any] | None:
     parts.sort(key=lambda part: float(part["start"]["time"]))
     for part in parts:
         manifest["benchmarks"] = manifest.get("benchmarks", {}) | part["benchmarks"]
-    costs = [cost for path in (directory / STARTS).glob("cost-*.json") if (cost := _decoded(path)) is not None]
-    if costs:
+    if (added := costs(directory)) is not None:
         told = manifest.get("cost") or {}  # at least: it may count what a killed start left in the record
-        added = {key: sum(cost[key] for cost in costs) for key in ("spent", "estimated")}
-        manifest["cost"] = {key: max(told.get(key, 0), value) for key, value in added.items()}
+        named = zip(("spent", "estimated"), added, strict=True)
+        manifest["cost"] = {key: max(told.get(key, 0), value) for key, value in named}
     starts = manifest.get("starts", [])
     manifest["starts"] = starts + [part["start"] for part in parts if part["start"] not in starts]
     return manifest
@@ -175,10 +174,20 @@ def note(directory: Path, facts: dict[str, Any]) -> None:
         write_json(directory / "run.json", found | facts)
 
 
-def note_cost(directory: Path, started: float, spent: float, estimated: int) -> None:
-    """Keep what this process has spent since `started`, and of how many answers that is an estimate."""
+def note_cost(directory: Path, key: str, started: float, spent: float, estimated: int) -> None:
+    """Keep what this process (`key`: its part's) has spent, and of how many answers that is an estimate."""
     name = f"cost-{socket.gethostname().split('.')[0]}-{os.getpid()}-{int(started * 1000):x}.json"
-    write_json(directory / STARTS / name, {"spent": spent, "estimated": estimated})
+    write_json(directory / STARTS / name, {"key": key, "spent": spent, "estimated": estimated})
+
+
+def costs(directory: Path, keys: Collection[str] | None = None) -> tuple[float, int] | None:
+    """Return what starts have spent, and of how many answers that is an estimate; None: no start told any.
+
+    `keys`: only those of these parts.
+    """
+    told = [cost for path in (directory / STARTS).glob("cost-*.json") if (cost := _decoded(path)) is not None]
+    meant = [cost for cost in told if keys is None or cost.get("key", "") in keys]
+    return (sum(cost["spent"] for cost in meant), sum(cost["estimated"] for cost in meant)) if meant else None
 
 
 def claim(

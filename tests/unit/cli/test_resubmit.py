@@ -81,6 +81,6 @@ def test_a_job_file_from_before_budgets_were_kept_whole_has_its_share(tmp_path: 
     (one, *_) = submitted(order(tmp_path, LOCAL, "cpu", access=Access(max_cost=6.0), shards=2))
     path = job_file(folder_of(tmp_path), one.key)
     told = json.loads(path.read_bytes())
-    del told["parts"]
+    del told["budget"]
     path.write_text(json.dumps(told | {"access": {"max_cost": 3.0}}))
     assert access_of(read_job(path)).max_cost == 3.0

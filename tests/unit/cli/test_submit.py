@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from saiten.cli import Parser, main, run
 from saiten.cli.evaluation import EXAMPLE, read_evaluation
 from saiten.cli.submit import agreed, configure, each_model, order_of
+from saiten.clusters.scheduler import JobStatus
 from saiten.errors import UsageError, UserError
 
 WHERE = ["--service", "local", "--node-kind", "cpu"]
@@ -238,6 +240,36 @@ def test_what_a_site_does_not_take_is_told_before_anything_is_fetched(
     shown = capsys.readouterr()
     assert "walltime 200:00:00: abci takes at most 168:00:00" in shown.err
     assert "expected" not in shown.out
+
+
+def test_nothing_is_fetched_before_the_plan_was_agreed_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("saiten.cli.predownload.predownload", lambda spec, **_: asked.append(spec.model))
+    monkeypatch.setattr("saiten.clusters.submit.submit", lambda *_, **__: [])
+    words = ["submit", *DEMO, *WHERE, "--predownload"]
+    assert main(words) == 2
+    assert "en_sample_math: m on local cpu" in capsys.readouterr().out
+    assert asked == []
+    assert main([*words, "--yes"]) == 0
+    assert asked == ["m"]
+
+
+def test_each_scheduler_is_asked_once_about_all_new_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from saiten.clusters.local import LocalScheduler
+
+    asked: list[int] = []
+
+    def poll(_scheduler: LocalScheduler, ids: Sequence[str]) -> dict[str, JobStatus]:
+        asked.append(len(ids))
+        return {}
+
+    monkeypatch.setattr(LocalScheduler, "submit", lambda _self, request: request.name)
+    monkeypatch.setattr(LocalScheduler, "poll", poll)
+    words = ["submit", "m", "n", *DEMO[1:-1], "sample_math,sample_choice_ja", *WHERE]
+    assert main([*words, "--one-job-per-benchmark", "--no-predownload", "--yes"]) == 0
+    assert asked == [4]
 
 
 def test_a_plan_without_a_group_says_that_it_is_a_trial(capsys: pytest.CaptureFixture[str]) -> None:

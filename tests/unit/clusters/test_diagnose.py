@@ -103,7 +103,7 @@ def test_of_shards_the_log_of_the_slowest_counts(directory: Path) -> None:
 def test_a_dead_part_that_a_later_job_completed_is_no_cause(directory: Path) -> None:
     write_heartbeat(directory, heartbeat=NOW - 900, answered=24)
     (directory / "progress.json").rename(directory / "progress-ja_gpqa.json")
-    assert list(causes(directory)) == ["nothing runs", "too little concurrency"]
+    assert list(causes(directory)) == ["nothing runs"]  # who is dead asks nothing, too little or not
     write_heartbeat(directory, state="complete", key="k2", heartbeat=NOW - 60, answered=100)
     assert causes(directory) == {}
     write_heartbeat(directory, state="complete", key="k2", heartbeat=NOW - 60, answered=100, benchmarks={"jmmlu": {}})
@@ -205,6 +205,8 @@ def test_logs(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["logs", str(directory), "gpqa_ja", "--lines", "2"]) == 0
     shown = capsys.readouterr().out
     assert main(["logs", str(directory), "ja_gpqa", "--lines", "2"]) == 0  # as its jobs are called
+    assert capsys.readouterr().out == shown
+    assert main(["logs", str(directory), "swallow|swallow_gpqa_ja|0|0", "--lines", "2"]) == 0
     assert capsys.readouterr().out == shown
     assert "ja_gpqa.o307 (" in shown
     assert "two\nthree[2J\n" in shown

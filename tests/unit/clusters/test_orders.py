@@ -17,7 +17,7 @@ from saiten.clusters.orders import Order, describe, plan_jobs, points_left
 from saiten.clusters.record import folder_of, job_file, read_submissions
 from saiten.clusters.scheduler import JobRequest, JobStatus, SchedulerError
 from saiten.clusters.services import ABCI, LOCAL, SLURM, TSUBAME, Service
-from saiten.clusters.submit import look_once, notice, submit
+from saiten.clusters.submit import budget_of, look_once, notice, submit
 from saiten.errors import UserError
 from saiten.results.layout import Layout
 from saiten.servers.serving import Serving
@@ -172,6 +172,17 @@ def test_jobs_that_share_a_run_share_its_budget(tmp_path: Path) -> None:
     jobs = plan_jobs(order(tmp_path, access=Access(max_cost=6.0), alone=True, shards=2), WORKS, Learnt())
     (made,) = submit(jobs[0], Recorder(), tell=lambda _: None)
     assert access_of(read_job(job_file(folder_of(tmp_path), made.key))).max_cost == 1.5
+
+
+def test_a_job_may_spend_what_its_answers_are_expected_to_cost_of_what_is_left(tmp_path: Path) -> None:
+    works = [replace(work, cost=cost) for work, cost in zip(WORKS, (3.0, 1.0), strict=True)]
+    wanted = order(tmp_path, access=Access(max_cost=8.0), alone=True)
+    assert [budget_of(job) for job in plan_jobs(wanted, works, Learnt())] == [6.0, 2.0]
+    wanted.layout.run.mkdir(parents=True)
+    (wanted.layout.run / "run.json").write_text('{"cost": {"spent": 4.0, "estimated": 0}}')
+    assert [budget_of(job) for job in plan_jobs(wanted, works, Learnt())] == [3.0, 1.0]
+    assert [budget_of(job) for job in plan_jobs(replace(wanted, alone=False), works, Learnt())] == [None]
+    assert [budget_of(job) for job in plan_jobs(replace(wanted, access=Access()), works, Learnt())] == [None, None]
 
 
 def test_warnings_are_asked_for_in_proportion(tmp_path: Path) -> None:
