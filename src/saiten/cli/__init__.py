@@ -29,12 +29,15 @@ COMMANDS = {
     "probe": "ask a provider what it honours, and print an entry for providers.yaml",
     "prompts": "import the prompts of the system that saiten follows, show them, compare them",
     "data": "fetch, lock and verify datasets",
-    "setup": "install vLLM in a version of your choice, and show what is installed",
+    "setup": "check .env and make what runs and jobs need: vLLM in a version of your choice, for example",
     "serve": "serve a model until you stop it, as saiten run would",
     "demo": "evaluate a small real model on this machine, from nothing",
     "vllm": "the old command line: vllm MODEL_ARGS TASKS",
     "endpoint": "the old command line: endpoint litellm MODEL_ARGS TASKS",
 }
+
+UNKNOWN = "unrecognized arguments: "
+"""How argparse begins to say that it does not know an option."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,8 +48,12 @@ class Parser(argparse.ArgumentParser):
         return list(self._actions)
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn: raising is that
-        """Raise a UsageError that names the command to ask for help."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        """Raise a UsageError that names the command to ask for help, and the option that may be meant."""
+        near = ""
+        if message.startswith(UNKNOWN):
+            options = [name for action in self.options() for name in action.option_strings]
+            near = suggestion(message.removeprefix(UNKNOWN).partition(" ")[0].partition("=")[0], options)
+        raise UsageError(f"{message}{near} (see {self.prog} --help)")
 
 
 def overview() -> str:

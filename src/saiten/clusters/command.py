@@ -28,16 +28,19 @@ class Answer:
         return " / ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def run(argv: Sequence[str]) -> Answer:
-    """Run a command to its end. SchedulerError where it does not exist or does not end; no status is an error here."""
+def run(argv: Sequence[str], *, seconds: float = SECONDS) -> Answer:
+    """Run a command to its end, for at most `seconds`.
+
+    SchedulerError where it does not exist or does not end; no status is an error here.
+    """
     environment = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(  # noqa: S603  # a scheduler's own command, no shell
+        done = subprocess.run(  # noqa: S603  # the caller's own command, no shell
             list(argv),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            timeout=SECONDS,
+            timeout=seconds,
             env=environment,
         )
     except FileNotFoundError as error:
@@ -45,7 +48,7 @@ def run(argv: Sequence[str]) -> Answer:
             f"there is no command {argv[0]} here; log in to a node that submits jobs, or choose another service"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise SchedulerError(f"{argv[0]} did not answer within {SECONDS:.0f} s; try again later") from error
+        raise SchedulerError(f"{argv[0]} did not answer within {seconds:.0f} s; try again later") from error
     except OSError as error:
         raise SchedulerError(f"cannot run {argv[0]}: {error.strerror}") from error
     return Answer(

@@ -12,13 +12,13 @@ import math
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from saiten.clusters.command import run
 from saiten.clusters.local_queue import Job, Request, ensure, only_one, read_job
 from saiten.clusters.scheduler import JobRequest, JobState, JobStatus, SchedulerError, checked
 from saiten.clusters.services import NodeKind, Service
@@ -69,17 +69,12 @@ def gpus(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def listed() -> dict[str, str]:
     """Return the UUID of each GPU that nvidia-smi lists, by its index; nothing where it does not answer."""
+    query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
     try:
-        done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"],  # noqa: S607  # where the driver put it
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_NVIDIA_SMI_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        answer = run(query, seconds=_NVIDIA_SMI_SECONDS)
+    except SchedulerError:
         return {}
-    pairs = (line.partition(",") for line in done.stdout.splitlines() if done.returncode == 0)
+    pairs = (line.partition(",") for line in answer.out.splitlines() if answer.status == 0)
     return {index.strip(): uuid.strip() for index, _, uuid in pairs}
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from saiten.clusters.local_runner import PASSED_ON, started_ticks
+from saiten.results.files import write_json
 
 LOOK_SECONDS = 0.2
 LOCK_SECONDS = 5.0
@@ -178,8 +179,16 @@ def launch(job: Job, devices: tuple[str, ...]) -> None:
             start_new_session=True,
         )
     deadline = time.monotonic() + START_SECONDS
-    while not (job.folder / "started.json").exists() and process.poll() is None and time.monotonic() < deadline:
+    started = job.folder / "started.json"
+    while not started.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
+    if (
+        process.poll() is not None and not started.exists() and not _ended_now(job.folder)
+    ):  # it would fail again, five times a second
+        said = (job.folder / "runner.log").read_text(errors="replace").strip().rpartition("\n")[2]
+        reason = f"its supervisor did not start: {said or f'exit status {process.returncode}'}"
+        end = Ended(exit_status=None, reason=reason, walltime_reached=False, cancelled=False, finished=time.time())
+        write_json(job.folder / "ended.json", msgspec.to_builtins(end))
 
 
 def work(root: Path) -> None:

@@ -242,33 +242,34 @@ def settle(memory: Memory, job: Submission, status: JobStatus, now: float) -> Jo
 def healed(found: list[Situation], files: Files) -> list[Situation]:
     """Take jobs for done whose benchmarks later jobs completed, which may have been cut into other parts."""
     runs: dict[str, list[Heartbeat]] = {}
-    told = []
-    for one in found:
+
+    def later(one: Situation) -> Situation:
         job, report = one.submission, files.reports[one.submission.key]
-        if one.state is State.RESUMABLE and report is not None:
-            beats = (
-                runs[job.run] if job.run in runs else runs.setdefault(job.run, heartbeats(Path(job.run), files.beats))
-            )
-            after = [beat for beat in beats if beat.key != job.key and beat.started > report.started]
-            if covered(job.benchmarks, job.shard, (beat for beat in after if beat.state == "complete")):
-                one = replace(one, state=State.DONE, reason=COMPLETED_LATER)  # noqa: PLW2901  # frozen
-        told.append(one)
-    return told
+        if one.state is not State.RESUMABLE or report is None:
+            return one
+        if job.run not in runs:
+            runs[job.run] = heartbeats(Path(job.run), files.beats)
+        after = (beat for beat in runs[job.run] if beat.key != job.key and beat.started > report.started)
+        done = covered(job.benchmarks, job.shard, (beat for beat in after if beat.state == "complete"))
+        return replace(one, state=State.DONE, reason=COMPLETED_LATER) if done else one
+
+    return [later(one) for one in found]
 
 
 def stuck(found: list[Situation], reports: Mapping[str, JobReport | None]) -> list[Situation]:
     """Add a warning to jobs that wait for one that was deleted before it ran: PBS and Slurm let them wait for ever."""
     by_key = {one.submission.key: one for one in found}
-    told = []
-    for one in found:
+
+    def warned(one: Situation) -> Situation:
         before = by_key.get(one.submission.predecessor)
         dead = before is not None and before.state in {State.CANCELLED, State.FAILED}
         waiting = one.state is State.QUEUED and one.reason
-        if before is not None and dead and reports[before.submission.key] is None and waiting:
-            words = f"it waits for job {before.submission.job_id}, which never ran: saiten cancel, then saiten resubmit"
-            one = replace(one, warnings=(*one.warnings, words))  # noqa: PLW2901  # a frozen value with one more field
-        told.append(one)
-    return told
+        if before is None or not dead or not waiting or reports[before.submission.key] is not None:
+            return one
+        words = f"it waits for job {before.submission.job_id}, which never ran: saiten cancel, then saiten resubmit"
+        return replace(one, warnings=(*one.warnings, words))
+
+    return [warned(one) for one in found]
 
 
 def remember(folder: Path) -> Memory:

@@ -48,6 +48,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["submit", *DEMO, *WHERE, "--walltime", "0:00:00"], 2, "a job needs some time"),
         (["submit", *DEMO, *WHERE, "--shards", "0"], 2, "not a whole number above 0"),
         (["submit", *DEMO, *WHERE], 2, "say --yes"),
+        (["submit", *DEMO, *WHERE, "--benchmark=jmmlu"], 2, "did you mean '--benchmarks'"),
         (["submit", "m", *WHERE, "--provider", "vllm", "--base-url", "http://x", "--benchmarks", "jmlu"], 2, "jmmlu"),
         (["submit", "lost.yaml", *WHERE], 4, "lost.yaml"),
         (["cancel"], 2, "say --all"),

@@ -153,6 +153,18 @@ def test_a_job_whose_runner_was_killed_is_lost_and_frees_its_slot(scheduler: Loc
     assert end(scheduler, scheduler.submit(request(tmp_path, "exit 0"))).state is JobState.DONE
 
 
+def test_a_runner_that_cannot_start_is_tried_once_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "runner.py"
+    broken.write_text("raise SystemExit('no hard links here')\n")
+    monkeypatch.setattr(local_queue, "_RUNNER", broken)
+    monkeypatch.setattr("saiten.clusters.local.ensure", lambda *_: None)
+    scheduler = LocalScheduler(tmp_path / "queue", kill_seconds=1.0)
+    job = scheduler.submit(request(tmp_path, "exit 0"))
+    local_queue.work(tmp_path / "queue" / "jobs")  # ends, since nothing waits any more
+    status = scheduler.final(job)
+    assert (status.state, status.reason) == (JobState.FAILED, "its supervisor did not start: no hard links here")
+
+
 def test_the_queue_is_started_again_when_it_was_killed(scheduler: LocalScheduler, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     first = scheduler.submit(request(tmp_path, f"while [ ! -e {gate} ]; do sleep 0.05; done"))
